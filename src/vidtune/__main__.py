@@ -1,0 +1,5 @@
+"""``python -m vidtune``."""
+
+from vidtune.cli import main
+
+main()

@@ -1,0 +1,75 @@
+"""``AdapterConfig``: how a model is tuned."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import Field, ValidationError, model_validator
+
+from vidtune.adapters._kind import Modality, adapter_kinds
+from vidtune.config import Config
+
+_SHARED_FIELDS = ("rank", "alpha", "dropout", "modalities", "modules_to_train")
+
+
+class AdapterConfig(Config):
+    """How a model is tuned: which method, on which towers, how large."""
+
+    kind: str = "lora"
+    """`lora`: small matrices beside the frozen weights. `qlora`: the same on a base in 4 bit. `full`: the weights
+    themselves. `frozen`: nothing, for a baseline."""
+
+    modalities: tuple[Modality, ...] = ("language",)
+    """Towers that are tuned. Unless set: `language` for lora and qlora, all for full, none for frozen."""
+
+    rank: Annotated[int, Field(ge=1, le=1024)] = 16
+    """Rank of the matrices of lora and qlora. Trained parameters grow linearly with it."""
+
+    alpha: Annotated[int, Field(ge=1)] = 32
+    """What the matrices add is multiplied by alpha / rank: raise both together to keep the scale."""
+
+    dropout: Annotated[float, Field(ge=0, lt=1)] = 0.05
+    """Share of the inputs of the matrices that is set to zero in training."""
+
+    modules_to_train: tuple[Literal["vision", "projector"], ...] = ()
+    """Towers that are trained whole beside the matrices, and saved with them."""
+
+    options: dict[str, Any] = {}
+    """Settings that only this kind has; see its page."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _fill_by_kind(cls, values: Any) -> Any:
+        """Resolve what depends on the kind, so that a written recipe shows every value that was used."""
+        name = values.get("kind", "lora") if isinstance(values, dict) else None
+        if not isinstance(name, str):
+            return values  # the field's own type says what is wrong
+        try:
+            kind = adapter_kinds.get(name)
+        except LookupError as exc:
+            raise ValueError(str(exc.args[0])) from exc
+        try:
+            options = kind.options_class.model_validate(values.get("options") or {})
+        except ValidationError as exc:
+            wrong = [f"options.{'.'.join(map(str, error['loc']))}: {error['msg']}" for error in exc.errors()]
+            known = ", ".join(kind.options_class.model_fields) or "none"
+            raise ValueError(f"{'; '.join(wrong)} (options of {name}: {known})") from exc
+        return {"modalities": kind.default_modalities, **values, "options": options.model_dump(mode="json")}
+
+    @model_validator(mode="after")
+    def _values_have_an_effect(self) -> Self:
+        kind = adapter_kinds.get(self.kind)
+        for name in _SHARED_FIELDS:
+            value = getattr(self, name)
+            default = () if name == "modalities" else type(self).model_fields[name].default
+            if name not in kind.uses and value != default:
+                raise ValueError(f"{name}={value!r} has no effect with kind={self.kind!r}: leave it out.")
+        if "modalities" in kind.uses and not self.modalities:
+            raise ValueError(
+                f"kind={self.kind!r} with no modalities tunes nothing: name a tower, or use kind='frozen'."
+            )
+        chosen = [*self.modalities, *self.modules_to_train]
+        twice = sorted({name for name in chosen if chosen.count(name) > 1})
+        if twice:
+            raise ValueError(f"{', '.join(twice)} named twice: a tower is tuned or trained whole, once.")
+        return self

@@ -1,0 +1,118 @@
+"""Attach, save, load and merge adapters. Every kind goes through the same five functions."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from vidtune.adapters._config import AdapterConfig
+from vidtune.adapters._kind import Towers, adapter_kinds
+from vidtune.adapters._quiet import quiet_libraries
+from vidtune.adapters._record import adapter_config_of, base_identity, check_base, write_record
+from vidtune.core.errors import BadUsage
+
+
+def quantization_config(config: AdapterConfig, *, device: str = "auto") -> Any | None:
+    """Return what to give to ``load_model`` as ``quantization_config``: None unless the kind wants a small base.
+
+    Args:
+        config: The adapter that will be attached.
+        device: Where the model will run; decides the number format that 4-bit weights are computed in.
+    """
+    with quiet_libraries():
+        return adapter_kinds.get(config.kind).quantization_config(config, device)
+
+
+def attach_adapter(
+    model: Any,
+    config: AdapterConfig,
+    targets: Mapping[str, str],
+    *,
+    modality_of: Callable[[str], str] | None = None,
+) -> Any:
+    """Make ``model`` trainable as ``config`` says: matrices are put in, everything else is frozen.
+
+    Args:
+        model: A model as ``load_model`` gives it. It is changed; use what is returned.
+        config: Which kind of adapter, on which towers.
+        targets: For every modality, ``family.linear_targets(modality)``.
+        modality_of: ``family.modality_of``; needed for ``full`` and for ``modules_to_train``.
+
+    Returns:
+        The model to train. New matrices are drawn from torch's random state, so seed it before.
+
+    Raises:
+        BadUsage: If the config asks for a tower that the model does not have.
+    """
+    missing = sorted({*config.modalities, *config.modules_to_train} - set(targets))
+    if missing:
+        raise BadUsage(
+            f"the model has no {' or '.join(missing)} tower; it has {', '.join(targets)}.", "Change modalities."
+        )
+    base = base_identity(model)
+    with quiet_libraries():
+        tuned = adapter_kinds.get(config.kind).attach(model, config, Towers(dict(targets), modality_of))
+    tuned.vidtune_adapter = config
+    tuned.vidtune_base = base
+    return tuned
+
+
+def save_adapter(model: Any, folder: Path) -> None:
+    """Write the adapter of ``model`` into ``folder``: PEFT's own files, and ``vidtune_adapter.json`` last.
+
+    The folder is written in place; a caller that must survive a kill stages and renames it.
+
+    Raises:
+        BadUsage: If no adapter was attached to ``model``.
+    """
+    config = _config_on(model)
+    folder.mkdir(parents=True, exist_ok=True)
+    with quiet_libraries():
+        adapter_kinds.get(config.kind).save(model, folder)
+    write_record(folder, config, base_identity(model))
+
+
+def load_adapter(model: Any, folder: Path, *, trainable: bool = False) -> Any:
+    """Put the adapter in ``folder`` on ``model``.
+
+    Args:
+        model: Its base, as ``load_model(base_of_adapter(folder), quantization_config=...)`` gives it. It is changed;
+            use what is returned.
+        folder: What ``save_adapter``, or PEFT alone, wrote.
+        trainable: Go on training it; otherwise everything is frozen and the model is in eval mode.
+
+    Raises:
+        ModelMismatch: If the adapter was trained on another base, does not fit, or is incomplete.
+    """
+    config = adapter_config_of(folder)
+    check_base(folder, model)
+    base = base_identity(model)
+    with quiet_libraries():
+        tuned = adapter_kinds.get(config.kind).load(model, folder, trainable=trainable)
+    tuned.vidtune_adapter = config
+    tuned.vidtune_base = base
+    return tuned.train(trainable)
+
+
+def merge_adapter(model: Any) -> Any:
+    """Return a plain model with the adapter worked into its weights; ``model`` is used up.
+
+    Raises:
+        BadUsage: If there is no adapter, or its base is in 4 bit (merging there would round the adapter away).
+    """
+    with quiet_libraries():
+        merged = adapter_kinds.get(_config_on(model).kind).merge(model).eval()
+    for attribute in ("vidtune_adapter", "vidtune_base"):  # it is a model of its own now
+        if hasattr(merged, attribute):
+            delattr(merged, attribute)
+    return merged
+
+
+def _config_on(model: Any) -> AdapterConfig:
+    config = getattr(model, "vidtune_adapter", None)
+    if not isinstance(config, AdapterConfig):
+        raise BadUsage(
+            f"{type(model).__name__} has no adapter of vidtune's on it.", "Call attach_adapter or load_adapter first."
+        )
+    return config

@@ -1,0 +1,89 @@
+"""What the kinds that PEFT implements share: find whole towers, save, load strictly, merge."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+from vidtune.adapters._kind import Towers
+from vidtune.core.errors import BadUsage, ModelMismatch
+
+
+def combine_targets(towers: Towers, modalities: Iterable[str]) -> str:
+    """Return one pattern for the linear layers of several towers. PEFT matches it against whole names."""
+    return "|".join(f"(?:{towers.linear_targets[modality]})" for modality in modalities)
+
+
+def find_whole_modules(model: Any, towers: Towers, modalities: Iterable[str]) -> list[str]:
+    """Return the names of the largest modules that lie entirely in the given towers."""
+    wanted = set(modalities)
+    if not wanted:
+        return []
+    modality_of = towers.modality_of
+    if modality_of is None:
+        raise BadUsage("modules_to_train needs modality_of.", "Pass family.modality_of to attach_adapter.")
+    found: list[str] = []
+    for name, module in model.named_modules():
+        is_inside_found = any(name.startswith(f"{other}.") for other in found)
+        # PEFT cannot wrap a list of layers, only the layers.
+        if not name or is_inside_found or type(module).__name__ in ("ModuleList", "ModuleDict"):
+            continue
+        parameters = [parameter_name for parameter_name, _ in module.named_parameters()]
+        if parameters and all(modality_of(f"{name}.{parameter}") in wanted for parameter in parameters):
+            found.append(name)
+    return found
+
+
+def save(model: Any, folder: Path) -> None:
+    """Write PEFT's own files, and nothing that asks a hub."""
+    model.save_pretrained(folder, safe_serialization=True, save_embedding_layers=False)
+
+
+def load(model: Any, folder: Path, *, trainable: bool) -> Any:
+    """Return ``model`` with the adapter in ``folder``, every tensor of it used and none left random.
+
+    Raises:
+        ModelMismatch: If a file is missing or damaged, or the tensors are not exactly those of this base.
+    """
+    from peft import PeftModel, get_peft_model_state_dict
+    from safetensors import SafetensorError, safe_open
+
+    weights = folder / "adapter_model.safetensors"
+    if not weights.is_file():
+        raise ModelMismatch(
+            f"the adapter in {folder} has no {weights.name}.",
+            "Use another checkpoint; pickled adapters (.bin) are never loaded, because loading them runs code.",
+        )
+    try:
+        with safe_open(weights, framework="pt") as file:
+            saved = {name: tuple(file.get_slice(name).get_shape()) for name in file.keys()}  # noqa: SIM118
+        with warnings.catch_warnings():
+            # PEFT only warns of missing keys; the comparison below makes them an error.
+            warnings.filterwarnings("ignore", message="Found missing adapter keys")
+            tuned = PeftModel.from_pretrained(
+                model, folder, is_trainable=trainable, use_safetensors=True, local_files_only=True
+            )
+    except (OSError, RuntimeError, ValueError, KeyError, TypeError, SafetensorError) as exc:
+        raise ModelMismatch(
+            f"the adapter in {folder} does not fit {type(model).__name__}: {' '.join(str(exc).split())[:300]}.",
+            "Load it on the base it was trained on.",
+        ) from exc
+    wanted = {
+        name: tuple(tensor.shape)
+        for name, tensor in get_peft_model_state_dict(tuned, save_embedding_layers=False).items()
+    }
+    if saved != wanted:
+        wrong = sorted(set(saved.items()) ^ set(wanted.items()))
+        raise ModelMismatch(
+            f"the adapter in {folder} has {len(saved)} tensors, this base takes {len(wanted)}; they differ in "
+            f"{', '.join(sorted({name for name, _ in wrong})[:4])}.",
+            "Load it on the base it was trained on.",
+        )
+    return tuned
+
+
+def merge(model: Any) -> Any:
+    """Return the base with the adapter's product added to its weights."""
+    return model.merge_and_unload(safe_merge=True)

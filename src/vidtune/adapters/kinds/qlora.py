@@ -1,0 +1,94 @@
+"""QLoRA (Dettmers et al. 2023, arXiv 2305.14314): LoRA on a base whose linear layers are stored in 4 bit.
+
+Only the language tower is stored in 4 bit; the model's family says what is not. A vision tower is small beside it and
+suffers more. What is saved is a plain LoRA adapter.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Literal
+
+from vidtune.adapters._kind import Towers
+from vidtune.adapters.kinds.lora import Lora, LoraOptions
+from vidtune.config import Config
+from vidtune.core.errors import BadUsage
+
+if TYPE_CHECKING:
+    from vidtune.adapters._config import AdapterConfig
+
+
+class QLoraOptions(LoraOptions):
+    """Settings of qlora: those of lora, and how the base is stored."""
+
+    quant_type: Literal["nf4", "fp4"] = "nf4"
+    """`nf4` has its levels where normally distributed weights are, and is the better one."""
+
+    double_quant: bool = True
+    """Store the scales in 8 bit as well: 0.4 bit less for every weight."""
+
+    compute_dtype: Literal["auto", "float32", "bfloat16", "float16"] = "auto"
+    """Number format of the products. `auto`: bfloat16 on CUDA that has it, else float16; float32 on CPU."""
+
+
+class _QLora(Lora):
+    """See ``AdapterKind``."""
+
+    options_class: type[Config] = QLoraOptions
+
+    def quantization_config(self, config: AdapterConfig, device: str) -> Any:
+        """Return the 4-bit storage; which modules keep their format is left to the family that loads them."""
+        from transformers import BitsAndBytesConfig
+
+        _keep_layers_trainable()
+        return BitsAndBytesConfig(  # type: ignore[no-untyped-call]
+            load_in_4bit=True,
+            bnb_4bit_quant_type=config.options["quant_type"],
+            bnb_4bit_use_double_quant=config.options["double_quant"],
+            bnb_4bit_compute_dtype=_choose_compute_dtype(config.options["compute_dtype"], device),
+        )
+
+    def attach(self, model: Any, config: AdapterConfig, towers: Towers) -> Any:
+        """Put the matrices beside the 4-bit layers."""
+        if not _is_in_4_bit(model):
+            raise BadUsage(
+                "qlora needs a base that was loaded in 4 bit, this one was not.",
+                "Pass quantization_config(adapter_config) to load_model.",
+            )
+        return super().attach(model, config, towers)
+
+    def merge(self, model: Any) -> Any:
+        """Add each product to its weight; refused in 4 bit, where the sum would be rounded, and the adapter with it."""
+        if _is_in_4_bit(model):
+            raise BadUsage(
+                "an adapter cannot be merged into a 4-bit base: rounding the sum would lose most of it.",
+                "Load the base without quantization_config, load_adapter on it, and merge there.",
+            )
+        return super().merge(model)
+
+
+def _is_in_4_bit(model: Any) -> bool:
+    return bool(getattr(model, "is_loaded_in_4bit", False))
+
+
+def _keep_layers_trainable() -> None:
+    """Switch off what bitsandbytes does to 4-bit layers on CPUs with AVX512-BF16. It must come before they are made.
+
+    There it repacks a layer's weights on the first forward in eval mode, for a faster kernel that has no backward: the
+    next training step then fails ("view of a leaf Variable"), and layers of fewer than 64 inputs fail at once.
+    """
+    import bitsandbytes.nn.modules
+
+    bitsandbytes.nn.modules.has_avx512bf16 = lambda: False  # type: ignore[attr-defined]
+
+
+def _choose_compute_dtype(name: str, device: str) -> Any:
+    import torch
+
+    if name != "auto":
+        return getattr(torch, name)
+    if device == "cpu" or not torch.cuda.is_available():
+        return torch.float32
+    return torch.bfloat16 if torch.cuda.is_bf16_supported(including_emulation=False) else torch.float16
+
+
+KIND = _QLora()

@@ -1,0 +1,88 @@
+"""``vidtune evaluate``: scores, intervals and reports of predictions."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from vidtune.cli._shell import emit, json_option, progress_bar
+from vidtune.core.progress import Progress
+from vidtune.core.rundir import RunDirectory
+
+if TYPE_CHECKING:
+    from vidtune.evaluation import EvaluationResult
+
+
+@click.command()
+@click.argument("runs", nargs=-1, type=click.Path(), metavar="PREDICTIONS...")
+@click.option("--predictions", type=click.Path(), help="The same as PREDICTIONS, for old scripts.")
+@click.option(
+    "--baseline", type=click.Path(), help="Run of the untuned model, shown side by side and compared in pairs."
+)
+@click.option(
+    "--reference", type=click.Path(), help="Annotations trained on: source of the blind prior. [default: found]"
+)
+@click.option("--no-bert", "--no_bert", "no_bert", is_flag=True, help="Leave BERT similarity out.")
+@click.option(
+    "--use-bert", "--use_bert", "use_bert", is_flag=True, hidden=True, help="The default; kept for old scripts."
+)
+@json_option
+def evaluate(
+    runs: tuple[str, ...],
+    predictions: str | None,
+    baseline: str | None,
+    reference: str | None,
+    no_bert: bool,
+    use_bert: bool,
+    as_json: bool,
+) -> None:
+    """Score predictions and write the reports.
+
+    PREDICTIONS is a run directory, a predictions.jsonl, or a test_predictions.json of the QVED
+    pipeline; several are scored one after the other. Scores and reports are written beside them.
+    """
+    sources = [*runs, *([predictions] if predictions else [])]
+    if not sources:
+        raise click.UsageError("give at least one run directory or predictions file.")
+    if no_bert and use_bert:
+        raise click.UsageError("--no-bert and --use-bert exclude each other.")
+    results = {}
+    with progress_bar() as progress:
+        for source in sources:
+            path = Path(source)
+            run = RunDirectory(path if path.is_dir() else path.parent)
+            results[source] = score_and_report(
+                run,
+                with_bert=not no_bert,
+                baseline=RunDirectory(Path(baseline)) if baseline else None,
+                progress=progress,
+                source=path,
+                reference=Path(reference) if reference else None,
+            )
+    text = "\n\n".join(f"{source}\n{result.to_text()}" for source, result in results.items())
+    emit({source: result.to_record() for source, result in results.items()}, as_json, text)
+
+
+def score_and_report(
+    run: RunDirectory,
+    *,
+    with_bert: bool,
+    baseline: RunDirectory | None,
+    progress: Progress,
+    source: Path | None = None,
+    reference: Path | None = None,
+) -> EvaluationResult:
+    """Score one run, compare it with its baseline if there is one, and write its reports."""
+    from vidtune.evaluation import EvaluateConfig, compare_runs, score_predictions
+    from vidtune.reports import write_reports
+
+    config = EvaluateConfig(with_bert=with_bert, reference=reference)
+    result = score_predictions(source or run.path, config, progress=progress)
+    if baseline is not None:
+        if not baseline.metrics.exists():
+            score_predictions(baseline.path, config, progress=progress)
+        compare_runs(baseline, run)
+    write_reports(run, baseline=baseline, progress=progress)
+    return result

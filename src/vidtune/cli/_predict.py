@@ -1,0 +1,95 @@
+"""``vidtune predict``: run a model over a data set."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from vidtune.cli._shell import emit, json_option, progress_bar, set_option
+
+
+@click.command()
+@click.argument("recipe", required=False, type=click.Path(dir_okay=False))
+@click.option(
+    "--model", "--hf_repo", "--model_path", "model", help="nano, a hub id, or a folder of a model, an adapter or a run."
+)
+@click.option("--data", "--test_json", "data", type=click.Path(), help="Annotation file: QVED JSON or messages JSONL.")
+@click.option("--videos", "--data_path", "videos", type=click.Path(), help="Folder of the videos, flat or nested.")
+@click.option(
+    "--out", "--output_dir", "out", type=click.Path(), help="Run directory. An unfinished run there is resumed."
+)
+@click.option("--limit", type=click.IntRange(min=1), help="Only the first LIMIT samples.")
+@click.option(
+    "--num-frames", "--num_frames", "num_frames", type=click.IntRange(min=1), help="Frames a clip. [default: 8]"
+)
+@click.option(
+    "--max-new-tokens",
+    "--max_new_tokens",
+    "max_new_tokens",
+    type=click.IntRange(min=1),
+    help="Longest answer, in tokens.",
+)
+@click.option(
+    "--batch-size", type=click.IntRange(min=1), help="Clips answered together; shrinks by itself when memory ends."
+)
+@click.option("--device", help="auto, cpu, cuda or cuda:N. [default: auto]")
+@click.option("--report", is_flag=True, help="Also score and write the reports, as the QVED pipeline did.")
+@click.option("--no-bert", "--no_bert", "no_bert", is_flag=True, help="With --report: leave BERT similarity out.")
+@click.option(
+    "--use-bert", "--use_bert", "use_bert", is_flag=True, hidden=True, help="The default; kept for old scripts."
+)
+@set_option
+@json_option
+def predict(
+    recipe: str | None,
+    model: str | None,
+    data: str | None,
+    videos: str | None,
+    out: str | None,
+    report: bool,
+    no_bert: bool,
+    use_bert: bool,
+    overrides: tuple[str, ...],
+    as_json: bool,
+    **settings: Any,
+) -> None:
+    """Run a model over a data set and write a run directory.
+
+    Settings come from RECIPE, then from the options, then from --set. The run directory gets one
+    record a sample in predictions.jsonl, and test_predictions.json in the QVED pipeline's layout.
+    """
+    from vidtune.config import load_recipe
+    from vidtune.core.rundir import RunDirectory
+    from vidtune.inference import PredictConfig, predict_dataset
+
+    if no_bert and use_bert:
+        raise click.UsageError("--no-bert and --use-bert exclude each other.")
+    if no_bert and not report:
+        raise click.UsageError("--no-bert has no effect without --report.")
+    paths = {
+        "model.source": model,
+        "data.path": data,
+        "data.videos": videos,
+        "data.limit": settings["limit"],
+        "sampling.num_frames": settings["num_frames"],
+        "generation.max_new_tokens": settings["max_new_tokens"],
+        "batch_size": settings["batch_size"],
+        "model.device": settings["device"],
+    }
+    from_options = [f"{key}={value}" for key, value in paths.items() if value is not None]
+    config = load_recipe(PredictConfig, Path(recipe) if recipe else None, [*from_options, *overrides])
+    run = RunDirectory(Path(out) if out else _default_out(config))
+    with progress_bar() as progress:
+        summary = predict_dataset(config, run, progress=progress)
+        if report:
+            from vidtune.cli._evaluate import score_and_report
+
+            score_and_report(run, with_bert=not no_bert, baseline=None, progress=progress)
+    emit(summary.to_record(), as_json, summary.to_text())
+
+
+def _default_out(config: Any) -> Path:
+    model_name = Path(config.model.source).name or "model"
+    return Path("runs") / f"{model_name}-{Path(config.data.path).stem}"

@@ -1,0 +1,153 @@
+"""What every command shares: options, progress on stderr, results on stdout, errors in one line."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any, TypeVar
+
+import click
+
+from vidtune.core.errors import Interrupted, VidtuneError
+from vidtune.core.progress import Progress
+
+CommandT = TypeVar("CommandT", bound=Callable[..., Any])
+
+
+def json_option(command: CommandT) -> CommandT:
+    """Add ``--json``."""
+    return click.option("--json", "as_json", is_flag=True, help="Print one JSON object on stdout instead of a table.")(
+        command
+    )
+
+
+def set_option(command: CommandT) -> CommandT:
+    """Add ``--set key=value``, repeatable."""
+    return click.option(
+        "--set",
+        "overrides",
+        multiple=True,
+        metavar="KEY=VALUE",
+        help="Override one setting, e.g. --set adapter.rank=16.",
+    )(command)
+
+
+def emit(record: dict[str, Any], as_json: bool, text: str) -> None:
+    """Print a result on stdout: the record as JSON, or the text for people."""
+    import json
+
+    click.echo(json.dumps(record, ensure_ascii=False, allow_nan=False) if as_json else text)
+
+
+@contextmanager
+def progress_bar() -> Iterator[Progress]:
+    """Yield a ``Progress`` that draws one bar with an ETA per stage on stderr.
+
+    Where stderr is not a terminal, a plain line is written at most every ten seconds and at the
+    end of each stage, so that a log shows that work goes on without drowning in it.
+    """
+    if not sys.stderr.isatty():
+        yield _LineProgress()
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+    from rich.progress import Progress as RichProgress
+
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+        TextColumn("ETA"),
+        TimeRemainingColumn(),
+        TextColumn("{task.fields[note]}"),
+    )
+    with RichProgress(*columns, console=Console(stderr=True)) as bars:
+        tasks: dict[str, Any] = {}
+
+        def draw(stage: str, done: int, total: int, note: str = "") -> None:
+            if stage not in tasks:
+                tasks[stage] = bars.add_task(stage, total=total, note=note)
+            bars.update(tasks[stage], completed=done, total=total, note=note)
+
+        yield draw
+
+
+class _LineProgress:
+    """Progress as plain lines: the first, one every ten seconds, and the last of each stage."""
+
+    _INTERVAL_S = 10.0
+
+    def __init__(self) -> None:
+        self._began_s: dict[str, float] = {}
+        self._printed_s: dict[str, float] = {}
+
+    def __call__(self, stage: str, done: int, total: int, note: str = "") -> None:
+        import time
+
+        now_s = time.monotonic()
+        began_s = self._began_s.setdefault(stage, now_s)
+        is_due = now_s - self._printed_s.get(stage, began_s) >= self._INTERVAL_S
+        if not (is_due or (done >= total and self._printed_s.get(stage) != float("inf"))):
+            return
+        self._printed_s[stage] = float("inf") if done >= total else now_s
+        spent_s = now_s - began_s
+        eta = f", ETA {spent_s / done * (total - done):.0f} s" if 0 < done < total else ""
+        click.echo(f"{stage}: {done}/{total} in {spent_s:.0f} s{eta}{'  ' + note if note else ''}", err=True)
+
+
+def run_guarded(command: click.Command) -> int:
+    """Run ``command`` and return its exit status; an error is one line on stderr, not a traceback."""
+    # Idle OpenMP threads that spin keep a busy neighbour off its core: tenfold slower on two shared cores.
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+    _quiet_libraries()
+    wants_traceback = "--traceback" in sys.argv
+    try:
+        command.main(standalone_mode=False)
+    except click.exceptions.Exit as exc:
+        return exc.exit_code
+    except click.ClickException as exc:
+        click.echo(f"error[bad_usage]: {exc.format_message()}", err=True)
+        return 2
+    except (KeyboardInterrupt, click.Abort):
+        click.echo(
+            _line(Interrupted("stopped.", "Run the same command again; it continues where it stopped.")), err=True
+        )
+        return Interrupted.exit_status
+    except VidtuneError as exc:
+        if wants_traceback:
+            raise
+        click.echo(_line(exc), err=True)
+        return exc.exit_status
+    except BrokenPipeError:
+        # The reader of our stdout has gone (`vidtune … | head`): not an error, and nothing more can be said.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    except Exception as exc:  # the edge of the process: a bug of ours, said as one
+        if wants_traceback:
+            raise
+        reason = " ".join(f"{type(exc).__name__}: {exc}".split())
+        click.echo(
+            f"error[internal]: {reason}. This is a fault of vidtune; "
+            "run again with `vidtune --traceback …` and report what it prints.",
+            err=True,
+        )
+        return 1
+    return 0
+
+
+def _line(error: VidtuneError) -> str:
+    return f"error[{error.code}]: {error}"
+
+
+def _quiet_libraries() -> None:
+    """Keep libraries' chatter off the screen unless the user asked for it through their own variables."""
+    import logging
+
+    os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")
+    os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")
+    os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+    logging.captureWarnings(True)
+    logging.getLogger("py.warnings").addHandler(logging.NullHandler())

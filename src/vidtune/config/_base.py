@@ -1,0 +1,104 @@
+"""The base of all configs, and how a recipe file becomes one."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, TypeVar
+
+import yaml
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from vidtune.core.errors import ConfigInvalid
+from vidtune.core.hashing import hash_json
+
+ConfigT = TypeVar("ConfigT", bound="Config")
+
+
+class Config(BaseModel):
+    """Base of all configs: immutable, no unknown keys, no NaN, documented field by field."""
+
+    model_config = ConfigDict(
+        frozen=True, extra="forbid", allow_inf_nan=False, use_attribute_docstrings=True, protected_namespaces=()
+    )
+
+
+def load_recipe(config_class: type[ConfigT], path: Path | None, overrides: Sequence[str] = ()) -> ConfigT:
+    """Read a YAML recipe, apply ``key.path=value`` overrides and validate all of it at once.
+
+    Args:
+        config_class: What the recipe must be.
+        path: The YAML file; None starts from the defaults.
+        overrides: Each ``"sampling.num_frames=16"``; values are parsed as YAML.
+
+    Raises:
+        ConfigInvalid: Naming every wrong key or value, not only the first.
+    """
+    values: Any = {}
+    if path is not None:
+        try:
+            values = yaml.safe_load(path.read_text(encoding="utf-8-sig")) or {}
+        except FileNotFoundError as exc:
+            raise ConfigInvalid(f"recipe {path} does not exist.", "Check the path.") from exc
+        except (yaml.YAMLError, UnicodeDecodeError) as exc:
+            reason = " ".join(str(exc).split())
+            raise ConfigInvalid(f"recipe {path} is not valid YAML: {reason}.", "Mend the file.") from exc
+        if not isinstance(values, dict):
+            raise ConfigInvalid(f"recipe {path} holds a {type(values).__name__}, expected keys and values.")
+    return build_config(config_class, apply_overrides(values, overrides), source=str(path) if path else "defaults")
+
+
+def apply_overrides(values: Mapping[str, Any], overrides: Sequence[str]) -> dict[str, Any]:
+    """Return a copy of nested ``values`` with each ``key.path=value`` set."""
+    result = _copy(values)
+    for override in overrides:
+        key, found, text = override.partition("=")
+        if not found or not key.strip():
+            raise ConfigInvalid(
+                f"--set {override!r} is not of the form key=value.", "Write e.g. --set adapter.rank=16."
+            )
+        *parents, leaf = key.strip().split(".")
+        target = result
+        for parent in parents:
+            target = target.setdefault(parent, {})
+            if not isinstance(target, dict):
+                raise ConfigInvalid(f"--set {override!r}: {parent!r} is a value, not a group of settings.")
+        try:
+            target[leaf] = yaml.safe_load(text)
+        except yaml.YAMLError as exc:
+            raise ConfigInvalid(f"--set {override!r}: {text!r} is not a valid value.") from exc
+    return result
+
+
+def build_config(config_class: type[ConfigT], values: Mapping[str, Any], *, source: str) -> ConfigT:
+    """Validate ``values``; every problem is named in one ``ConfigInvalid``."""
+    try:
+        return config_class.model_validate(values)
+    except ValidationError as exc:
+        lines = [_describe(error) for error in exc.errors()]
+        raise ConfigInvalid(
+            f"{config_class.__name__} from {source} has {len(lines)} problem(s): " + "; ".join(lines) + ".",
+        ) from exc
+
+
+def dump_config(config: Config) -> str:
+    """Return the resolved config as YAML, with its hash in a comment on the first line."""
+    body = yaml.safe_dump(config.model_dump(mode="json"), sort_keys=False, allow_unicode=True)
+    return f"# hash: {config_hash(config)}\n{body}"
+
+
+def config_hash(config: Config) -> str:
+    """Return the hash that stands for exactly these settings."""
+    return hash_json(config.model_dump(mode="json"))
+
+
+def _describe(error: Any) -> str:
+    where = ".".join(str(part) for part in error["loc"]) or "(whole)"
+    message = str(error["msg"]).removeprefix("Value error, ").rstrip(".")
+    if error["type"] == "extra_forbidden":
+        return f"{where}: no such setting"
+    return f"{where} = {error['input']!r:.80}: {message}" if error["loc"] else message
+
+
+def _copy(values: Mapping[str, Any]) -> dict[str, Any]:
+    return {key: _copy(value) if isinstance(value, Mapping) else value for key, value in values.items()}

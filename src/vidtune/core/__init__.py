@@ -1,0 +1,1 @@
+"""The floor: errors, registry, durable writes, hashing, locks, run layout. Standard library only."""

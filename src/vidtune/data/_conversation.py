@@ -1,0 +1,147 @@
+"""Fields that every record format shares: conversations, video paths, ids. One set of rules, one wording."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from vidtune.data._findings import ABSENT, Place, describe
+from vidtune.data._samples import Role, Sample, Turn
+
+_MEDIA_TAG = re.compile(r"<(?:video|image|audio)>\n?|\n<(?:video|image|audio)>$")
+VIDEO_TAG = "<video>\n"
+"""What is put before the first question when a format wants the place of the clip marked."""
+
+_CONTROL = re.compile(r"[\x00-\x1f\x7f]")
+_KNOWN_KEYS = {"id", "split", "subject", "label", "system"}
+RESERVED_KEYS = frozenset({*_KNOWN_KEYS, "video", "videos", "images", "audios", "conversations", "messages"})
+"""Keys that some format needs for itself; no sample has them in its meta."""
+
+
+def strip_media_tags(text: str) -> str:
+    r"""Return ``text`` without the tags that mark where a clip goes; the prompt template puts it in.
+
+    Example:
+        >>> strip_media_tags("<video>\nHow is the form?")
+        'How is the form?'
+    """
+    return _MEDIA_TAG.sub("", text)
+
+
+def build_sample(
+    record: Mapping[str, Any], place: Place, *, video: str | None, turns: Sequence[Turn] | None, own_keys: set[str]
+) -> Sample | None:
+    """Put together what a format found; None when anything is missing, which has been reported by then.
+
+    The id is left empty when the record has none: it is derived when the whole file is known.
+    """
+    system = read_optional_text(record, "system", place)
+    sample_id = _read_id(record, place)
+    split, subject, label = (read_optional_text(record, key, place) for key in ("split", "subject", "label"))
+    if video is None or turns is None:
+        return None
+    if system:
+        turns = (Turn("system", system), *turns)
+    if not check_turns(turns, place):
+        return None
+    meta = {key: value for key, value in record.items() if key not in own_keys | _KNOWN_KEYS}
+    return Sample(sample_id, video, tuple(turns), split, subject, label, meta)
+
+
+def read_turns(
+    record: Mapping[str, Any], key: str, names: tuple[str, str], roles: Mapping[str, Role], place: Place
+) -> list[tuple[Role, Any, str]] | None:
+    """Return role, content and field name of every turn under ``key``.
+
+    Args:
+        record: The sample as written.
+        key: Where its list of turns is.
+        names: The keys of a turn for who speaks and what is said.
+        roles: What the format's speakers are called here.
+        place: Where problems are reported.
+    """
+    value = record.get(key, ABSENT)
+    if not isinstance(value, list) or not value:
+        place.report(key, value, "a list of turns")
+        return None
+    turns: list[tuple[Role, Any, str]] = []
+    for index, item in enumerate(value):
+        field = f"{key}[{index}]"
+        if not isinstance(item, dict):
+            place.report(field, item, f"an object with {names[0]!r} and {names[1]!r}")
+            continue
+        speaker = item.get(names[0], ABSENT)
+        if not isinstance(speaker, str) or speaker not in roles:
+            place.report(f"{field}.{names[0]}", speaker, "one of " + ", ".join(roles))
+            continue
+        turns.append((roles[speaker], item.get(names[1], ABSENT), f"{field}.{names[1]}"))
+    return turns if len(turns) == len(value) else None
+
+
+def check_turns(turns: Sequence[Turn], place: Place) -> bool:
+    """Report a conversation that cannot be learned from or asked; True if it can."""
+    spoken = [turn for turn in turns if turn.role != "system"]
+    num_system = len(turns) - len(spoken)
+    if num_system > 1 or (num_system == 1 and turns[0].role != "system"):
+        place.report_text("", f"{num_system} system turns", "at most one, at the beginning")
+        return False
+    if not spoken or spoken[-1].role != "assistant":
+        last = f"a conversation whose last turn is {spoken[-1].role}" if spoken else "no question and no answer"
+        place.report_text("", last, "an assistant answer at the end")
+        return False
+    for index, turn in enumerate(spoken):
+        expected = "user" if index % 2 == 0 else "assistant"
+        if turn.role != expected:
+            place.report_text("", f"{turn.role} as speaker {index + 1}", f"{expected}: they take turns, user first")
+            return False
+        if not turn.text.strip():
+            place.report_text("", f"an empty {'question' if expected == 'user' else 'answer'}", "text")
+            return False
+    return True
+
+
+def read_video(value: Any, field: str, place: Place) -> str | None:
+    """Return the path of the one clip: a text, or a list of one; anything else is reported."""
+    if isinstance(value, list):
+        if len(value) != 1:
+            place.report_text(field, describe(value), "one video: a text, or a list of one")
+            return None
+        value = value[0]
+    if isinstance(value, str) and value.strip():
+        return _check_path(value, field, place)
+    place.report(field, value, "the path of a video, as text")
+    return None
+
+
+def read_optional_text(record: Mapping[str, Any], key: str, place: Place) -> str | None:
+    """Return a text that may be absent or null."""
+    value = record.get(key)
+    if value is None or (isinstance(value, str) and value):
+        return value
+    place.report(key, value, "text, or leave it out")
+    return None
+
+
+def _check_path(path: str, field: str, place: Place) -> str | None:
+    if "://" in path:
+        place.report(field, path, "a path: videos are read from disk only, not from a URL")
+    elif _CONTROL.search(path):
+        place.report(field, path, "a path without control characters")
+    elif ".." in path.replace("\\", "/").split("/"):
+        place.report(field, path, "a path inside the video folder, without '..'")
+    else:
+        return path
+    return None
+
+
+def _read_id(record: Mapping[str, Any], place: Place) -> str:
+    value = record.get("id")
+    if value is None:
+        return ""
+    if isinstance(value, int) and not isinstance(value, bool):
+        return str(value)
+    if isinstance(value, str) and value.strip() and not _CONTROL.search(value):
+        return value
+    place.report("id", value, "a text of printable characters or a whole number, or leave it out")
+    return ""

@@ -1,0 +1,94 @@
+"""What is on both sides of a split, so that a score measures memory: people, clips, altered copies of clips."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from vidtune.data._paths import clean_path, without_suffix
+from vidtune.data._samples import Sample
+
+LeakKind = Literal["video", "augmentation", "subject"]
+
+_COPY = re.compile(r"(.+)_(\d{1,2})")
+_CAMERA_ID = re.compile(r"\d{6,}")
+"""QVED's clips are numbered with eight digits; ``00093026_3`` is then a copy even when its original is not there."""
+
+
+@dataclass(frozen=True)
+class Leak:
+    """One thing that more than one split contains."""
+
+    kind: LeakKind
+    key: str
+    """The video, the original clip or the subject."""
+
+    splits: tuple[str, ...]
+    num_samples: int
+
+    def to_text(self) -> str:
+        """Return the leak in a few words."""
+        named = {"video": "video", "augmentation": "copies of", "subject": "subject"}[self.kind]
+        return f"{named} {self.key} in {' and '.join(self.splits)}"
+
+
+def find_leaks(splits: Mapping[str, Sequence[Sample]]) -> tuple[Leak, ...]:
+    """Return everything shared by two or more splits: clips first, then altered copies, then subjects."""
+    families = find_families(sample.video for samples in splits.values() for sample in samples)
+    leaks: list[Leak] = []
+    seen_videos: dict[str, dict[str, int]] = {}
+    seen_families: dict[str, dict[str, int]] = {}
+    seen_subjects: dict[str, dict[str, int]] = {}
+    for split, samples in splits.items():
+        for sample in samples:
+            video = clean_path(sample.video)
+            _count(seen_videos, video, split)
+            _count(seen_families, families[video], split)
+            if sample.subject is not None:
+                _count(seen_subjects, sample.subject, split)
+    leaks += _shared("video", seen_videos)
+    leaking = {families[leak.key] for leak in leaks}
+    leaks += [leak for leak in _shared("augmentation", seen_families) if leak.key not in leaking]
+    leaks += _shared("subject", seen_subjects)
+    return tuple(leaks)
+
+
+def find_families(videos: Iterable[str]) -> dict[str, str]:
+    """Return for every video the clip it was made from, itself when it is no copy.
+
+    ``squats/a_3.mp4`` is a copy of ``squats/a.mp4`` when that is among the videos too, or when ``a`` is a
+    number of six digits or more; otherwise ``squat_1`` and ``squat_2`` are two clips that were counted.
+
+    Example:
+        >>> find_families(["squats/a.mp4", "squats/a_3.mp4", "take_1.mp4"])
+        {'squats/a.mp4': 'squats/a', 'squats/a_3.mp4': 'squats/a', 'take_1.mp4': 'take_1'}
+    """
+    stems = {video: without_suffix(video) for video in map(clean_path, videos)}
+    originals = set(stems.values())
+    return {video: _original_of(stem, originals) for video, stem in stems.items()}
+
+
+def _original_of(stem: str, originals: set[str]) -> str:
+    match = _COPY.fullmatch(stem)
+    while match is not None:
+        base = match.group(1)
+        if base not in originals and not _CAMERA_ID.fullmatch(base.rpartition("/")[2]):
+            break
+        stem = base
+        match = _COPY.fullmatch(stem)
+    return stem
+
+
+def _count(seen: dict[str, dict[str, int]], key: str, split: str) -> None:
+    by_split = seen.setdefault(key, {})
+    by_split[split] = by_split.get(split, 0) + 1
+
+
+def _shared(kind: LeakKind, seen: Mapping[str, Mapping[str, int]]) -> list[Leak]:
+    return [
+        Leak(kind, key, tuple(sorted(by_split)), sum(by_split.values()))
+        for key, by_split in sorted(seen.items())
+        if len(by_split) > 1
+    ]

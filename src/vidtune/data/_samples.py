@@ -1,0 +1,85 @@
+"""What travels through vidtune: a clip with what is said about it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+Role = Literal["system", "user", "assistant"]
+
+
+@dataclass(frozen=True)
+class Turn:
+    """One thing said, without media tags."""
+
+    role: Role
+    text: str
+
+
+@dataclass(frozen=True)
+class Sample:
+    """One clip and the conversation about it."""
+
+    sample_id: str
+    """Unique in its file; written there, or derived from the video's path."""
+
+    video: str
+    """As written in the file; ``resolve_video`` finds the file it stands for."""
+
+    turns: tuple[Turn, ...]
+    """Optional system turn, then user and assistant in alternation, an assistant turn last."""
+
+    split: str | None = None
+    subject: str | None = None
+    """Who is seen. Splits and intervals are grouped by it."""
+
+    label: str | None = None
+    """The class of the clip, e.g. the exercise."""
+
+    meta: Mapping[str, Any] = field(default_factory=dict)
+    """Whatever else is known: JSON values only, e.g. ``errors`` and their times."""
+
+    @property
+    def prompt_turns(self) -> tuple[Turn, ...]:
+        """All turns before the last assistant turn: what a model is given."""
+        for index in range(len(self.turns) - 1, -1, -1):
+            if self.turns[index].role == "assistant":
+                return self.turns[:index]
+        return self.turns
+
+    @property
+    def question(self) -> str:
+        """The last thing the user says; empty when there is none."""
+        return self._last("user")
+
+    @property
+    def answer(self) -> str:
+        """The last thing the assistant says, the ground truth; empty when there is none."""
+        return self._last("assistant")
+
+    def _last(self, role: Role) -> str:
+        return next((turn.text for turn in reversed(self.turns) if turn.role == role), "")
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """The samples of one annotation file, in its order; iterating gives them."""
+
+    samples: tuple[Sample, ...]
+    path: Path
+    format: str
+    """Name of the reader that understood the file."""
+
+    sha256: str
+    """Of the annotation file as it was read."""
+
+    notes: tuple[str, ...] = ()
+    """What was put up with while reading, in sentences."""
+
+    def __iter__(self) -> Iterator[Sample]:
+        return iter(self.samples)
+
+    def __len__(self) -> int:
+        return len(self.samples)

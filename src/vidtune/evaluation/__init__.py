@@ -1,0 +1,24 @@
+"""Scores of predictions: per sample, with intervals, baselines, trust checks and a verdict in words."""
+
+from vidtune.evaluation._compare import Comparison, compare_runs
+from vidtune.evaluation._config import EvaluateConfig
+from vidtune.evaluation._predictions import Prediction, PredictionFile, read_predictions
+from vidtune.evaluation._quick import quick_metrics
+from vidtune.evaluation._score import EvaluationResult, score_predictions
+from vidtune.evaluation._scorer import SampleMetric, Score, ScoringContext, metrics
+
+__all__ = [
+    "Comparison",
+    "EvaluateConfig",
+    "EvaluationResult",
+    "Prediction",
+    "PredictionFile",
+    "SampleMetric",
+    "Score",
+    "ScoringContext",
+    "compare_runs",
+    "metrics",
+    "quick_metrics",
+    "read_predictions",
+    "score_predictions",
+]

@@ -1,0 +1,169 @@
+"""From scores of samples to the rows of ``metrics.json``."""
+
+from __future__ import annotations
+
+import statistics
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from typing import Any, Literal
+
+from vidtune.evaluation._config import EvaluateConfig
+from vidtune.evaluation._predictions import Prediction
+from vidtune.evaluation._priors import Baseline
+from vidtune.evaluation._scorer import SampleMetric
+from vidtune.metrics import classification_report, mean_interval, paired_difference
+
+_ALPHA = 0.05
+
+ClusterKind = Literal["subject", "video", "sample"]
+
+
+def choose_clusters(samples: Sequence[Prediction]) -> tuple[ClusterKind, list[str]]:
+    """Return what makes samples depend on each other, and of each sample which cluster it is in.
+
+    The subject where every sample names one; else the video where every sample names one; else
+    each sample stands alone.
+    """
+    if samples and all(sample.subject for sample in samples):
+        return "subject", [str(sample.subject) for sample in samples]
+    if samples and all(sample.video for sample in samples):
+        return "video", [sample.video for sample in samples]
+    return "sample", [sample.sample_id for sample in samples]
+
+
+def describe_numbers(values: Sequence[float]) -> dict[str, float]:
+    """Return mean, median, standard deviation (of the sample), minimum and maximum."""
+    return {
+        "mean": statistics.fmean(values),
+        "median": statistics.median(values),
+        "std": statistics.stdev(values) if len(values) > 1 else 0.0,
+        "min": min(values),
+        "max": max(values),
+    }
+
+
+def metric_row(
+    metric: SampleMetric,
+    values: Sequence[float | None],
+    clusters: Sequence[str],
+    baselines: dict[str, Baseline],
+    config: EvaluateConfig,
+) -> dict[str, Any] | None:
+    """Return the row of one metric, or None if it applies to no sample."""
+    kept = [index for index, value in enumerate(values) if value is not None]
+    if not kept:
+        return None
+    scored = [float(values[index] or 0.0) for index in kept]
+    of_cluster = [clusters[index] for index in kept]
+    settings: dict[str, Any] = {
+        "confidence": config.confidence,
+        "num_resamples": config.num_resamples,
+        "seed": config.seed,
+    }
+    interval = mean_interval(scored, of_cluster, is_proportion=metric.kind == "proportion", **settings)
+    row: dict[str, Any] = {
+        "label": metric.label,
+        "kind": metric.kind,
+        "field": metric.field,
+        **describe_numbers(scored),
+        "ci_low": interval.low,
+        "ci_high": interval.high,
+        "confidence": interval.confidence,
+        "interval_method": interval.method,
+        "num_scored": len(scored),
+        "num_clusters": len(set(of_cluster)),
+        "thresholds": None,
+        "counts": None,
+        "baselines": {},
+    }
+    if metric.thresholds is not None:
+        row["thresholds"] = {"green": metric.thresholds.green, "yellow": metric.thresholds.yellow}
+        row["counts"] = metric.thresholds.count(scored)
+    for name, baseline in baselines.items():
+        pairs = [(float(baseline.values[index] or 0.0), values[index]) for index in kept]
+        base, own = [pair[0] for pair in pairs], [float(pair[1] or 0.0) for pair in pairs]
+        gain = paired_difference(base, own, of_cluster, **settings)
+        row["baselines"][name] = {
+            "mean": statistics.fmean(base),
+            "description": baseline.description,
+            "difference": gain.difference,
+            "ci_low": gain.interval.low,
+            "ci_high": gain.interval.high,
+            "p_value": gain.p_value,
+        }
+    return row
+
+
+def is_clearly_above(baseline: Mapping[str, Any]) -> bool:
+    """Return whether a row of ``baselines`` shows a gain that chance does not explain.
+
+    By its interval, or by its test where all clusters gain exactly the same and there is no interval.
+    """
+    if baseline["ci_low"] is not None:
+        return bool(baseline["ci_low"] > 0)
+    return bool(baseline["difference"] > 0 and baseline["p_value"] is not None and baseline["p_value"] <= _ALPHA)
+
+
+def classification_block(
+    truths: Sequence[str], predictions: Sequence[str | None], clusters: Sequence[str], config: EvaluateConfig
+) -> dict[str, Any]:
+    """Return per-class rows with intervals, averages over classes, and the confusion matrix."""
+    report = classification_report(truths, predictions)
+    correct: dict[str, list[float]] = defaultdict(list)
+    of_cluster: dict[str, list[str]] = defaultdict(list)
+    for truth, predicted, cluster in zip(truths, predictions, clusters, strict=True):
+        correct[truth].append(float(truth == predicted))
+        of_cluster[truth].append(cluster)
+    rows = []
+    for score in report.classes:
+        if not score.num_samples:
+            continue
+        interval = mean_interval(
+            correct[score.label],
+            of_cluster[score.label],
+            is_proportion=True,
+            confidence=config.confidence,
+            num_resamples=config.num_resamples,
+            seed=config.seed,
+        )
+        rows.append(
+            {
+                "label": score.label,
+                "n": score.num_samples,
+                "correct": score.num_correct,
+                "accuracy": score.num_correct / score.num_samples,
+                "ci_low": interval.low,
+                "ci_high": interval.high,
+                "num_clusters": len(set(of_cluster[score.label])),
+                "precision": score.precision,
+                "recall": score.recall,
+                "f1": score.f1,
+            }
+        )
+    return {
+        "accuracy": report.accuracy,
+        "balanced_accuracy": report.balanced_accuracy,
+        "macro_f1": report.macro_f1,
+        "per_class": rows,
+        "confusion": {"labels": list(report.labels), "matrix": [list(row) for row in report.confusion]},
+    }
+
+
+def timing_block(samples: Sequence[Prediction]) -> dict[str, Any]:
+    """Return seconds per stage and new tokens per second; None for what was not recorded.
+
+    Tokens per second count new tokens only, over the time of generation.
+    """
+    timings = [sample.record.get("timings_s") or {} for sample in samples]
+    tokens = [sample.record.get("num_new_tokens") for sample in samples]
+    block: dict[str, Any] = {}
+    for stage in ("read", "preprocess", "generate", "total"):
+        seconds = [float(timing[stage]) for timing in timings if isinstance(timing.get(stage), int | float)]
+        block[f"{stage}_s"] = describe_numbers(seconds) if seconds else None
+    rates = [
+        count / timing["generate"]
+        for count, timing in zip(tokens, timings, strict=True)
+        if isinstance(count, int | float) and isinstance(timing.get("generate"), int | float) and timing["generate"] > 0
+    ]
+    block["tokens_per_s"] = describe_numbers(rates) if rates else None
+    return block

@@ -1,0 +1,38 @@
+"""Scores cheap enough to be computed while training goes on."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from vidtune.evaluation._config import EvaluateConfig
+from vidtune.evaluation._reference import ReferenceSet, as_reference
+from vidtune.evaluation._score import make_context
+from vidtune.evaluation._scorer import metrics
+
+if TYPE_CHECKING:
+    from vidtune.data import Sample
+
+_QUICK = ("exercise_identification", "feedback_error", "rouge_l")
+
+
+def quick_metrics(predictions: Sequence[str], samples: Sequence[Sample]) -> dict[str, float]:
+    """Return mean scores of ``predictions`` as answers to ``samples``, without embeddings or intervals.
+
+    The known wordings of errors are those of ``samples`` themselves. A metric that applies to none
+    of them is left out.
+
+    Raises:
+        ValueError: If there are not as many predictions as samples.
+    """
+    if len(predictions) != len(samples):
+        raise ValueError(f"expected a prediction per sample; found {len(predictions)} for {len(samples)}.")
+    references = as_reference(samples)
+    context = make_context((), ReferenceSet(references, False, "the validation answers"), EvaluateConfig())
+    means = {}
+    for name in _QUICK:
+        values = [score.value for score in metrics.get(name).compute(predictions, references, context)]
+        kept = [value for value in values if value is not None]
+        if kept:
+            means[name] = sum(kept) / len(kept)
+    return means

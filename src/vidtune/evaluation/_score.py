@@ -1,0 +1,212 @@
+"""Scoring one file of predictions: sample scores, aggregated metrics, trust checks and verdict, written beside it."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from vidtune.core.durable import RecordLog, write_json
+from vidtune.core.progress import Progress, silent
+from vidtune.evaluation._aggregate import choose_clusters, classification_block, metric_row, timing_block
+from vidtune.evaluation._config import EvaluateConfig
+from vidtune.evaluation._predictions import Prediction, PredictionFile, read_predictions
+from vidtune.evaluation._priors import Baseline, blind_prior, per_exercise_majority
+from vidtune.evaluation._reference import ReferenceSet, find_pack, find_reference
+from vidtune.evaluation._scorer import SampleMetric, Score, ScoringContext, ordered_metrics
+from vidtune.evaluation._trust import Evidence, run_checks
+from vidtune.evaluation._verdict import write_verdict
+from vidtune.evaluation.scorers.exercise_identification import true_exercise
+from vidtune.metrics import collect_wordings, derive_catalogue
+
+SCHEMA = 1
+_CLASS_FIELDS = ("exercise", "feedback_error")
+"""Prefixes of ``<prefix>_true`` and ``<prefix>_predicted`` in the scores that make a confusion matrix."""
+
+
+@dataclass(frozen=True)
+class EvaluationResult:
+    """What an evaluation found; the contents of ``metrics.json`` and where it lies."""
+
+    metrics_path: Path
+    scores_path: Path
+    metrics: dict[str, Any]
+    """See ``docs/scores.md``."""
+
+    def to_record(self) -> dict[str, Any]:
+        """Return the result as JSON values."""
+        return self.metrics
+
+    def to_text(self) -> str:
+        """Return verdict, table of scores and trust checks for people."""
+        from vidtune.evaluation._text import result_text
+
+        return result_text(self.metrics)
+
+
+def score_predictions(
+    source: Path, config: EvaluateConfig | None = None, *, progress: Progress = silent
+) -> EvaluationResult:
+    """Score predictions and write ``scores.jsonl`` and ``metrics.json`` beside them.
+
+    A failed sample is counted by its error code and is in no mean. Both files are replaced whole, so a
+    reader sees the old result or the new one.
+
+    Args:
+        source: A run directory, a ``predictions.jsonl``, or a ``test_predictions.json`` in either
+            published shape of the QVED pipeline.
+        config: How to score; defaults to everything.
+        progress: Told how far it is.
+
+    Raises:
+        DataInvalid: If there is nothing to score or records cannot be understood.
+        NotInstalled: If BERT similarity is asked for and its model is not there.
+    """
+    config = config or EvaluateConfig()
+    file = read_predictions(Path(source))
+    reference = find_reference(file.predictions, file.run, config.reference)
+    context = make_context(file.predictions, reference, config, progress)
+    scored = _score_all(file, reference, context, config, progress)
+    records = _score_records(file.predictions, scored)
+    _replace_log(file.run.scores, records)
+    metrics = _summarise(file, reference, scored, records, config)
+    write_json(file.run.metrics, metrics)
+    return EvaluationResult(file.run.metrics, file.run.scores, metrics)
+
+
+def make_context(
+    samples: Sequence[Prediction], reference: ReferenceSet, config: EvaluateConfig, progress: Progress = silent
+) -> ScoringContext:
+    """Return what metrics may know: the exercises there are and the known wordings of errors."""
+    known = [*samples, *reference.samples]
+    catalogue = derive_catalogue(
+        (sample.label for sample in known), (sample.answer for sample in known), config.aliases
+    )
+    wordings = collect_wordings(
+        [sample.answer for sample in reference.samples],
+        [sample.errors for sample in reference.samples],
+        [true_exercise(sample, catalogue) for sample in reference.samples],
+    )
+    return ScoringContext(catalogue, wordings, progress)
+
+
+@dataclass(frozen=True)
+class _Scored:
+    """One metric over the answered samples."""
+
+    metric: SampleMetric
+    scores: tuple[Score, ...]
+    baselines: dict[str, Baseline]
+
+
+def _score_all(
+    file: PredictionFile,
+    reference: ReferenceSet,
+    context: ScoringContext,
+    config: EvaluateConfig,
+    progress: Progress,
+) -> list[_Scored]:
+    answered = file.answered
+    texts = [sample.text or "" for sample in answered]
+    metrics = ordered_metrics(with_bert=config.with_bert) if answered else []
+    found = []
+    for number, metric in enumerate(metrics, start=1):
+        scores = tuple(metric.compute(texts, answered, context))
+        baselines: dict[str, Baseline] = {}
+        if any(score.value is not None for score in scores):
+            if "blind_prior" in metric.baselines:
+                baselines["blind_prior"] = blind_prior(metric, answered, reference, context)
+            if "per_exercise_majority" in metric.baselines:
+                majority = per_exercise_majority(metric, answered, reference, context)
+                baselines |= {"per_exercise_majority": majority} if majority else {}
+        found.append(_Scored(metric, scores, baselines))
+        progress("score", number, len(metrics), metric.label)
+    return found
+
+
+def _score_records(predictions: Sequence[Prediction], scored: Sequence[_Scored]) -> list[dict[str, Any]]:
+    answered = iter(range(sum(prediction.is_ok for prediction in predictions)))
+    records = []
+    for prediction in predictions:
+        record: dict[str, Any] = {
+            "sample_id": prediction.sample_id,
+            "status": "ok" if prediction.is_ok else "error",
+            "error_code": prediction.error_code,
+            "subject": prediction.subject,
+            "video": prediction.video,
+            "label": prediction.label,
+        }
+        index = next(answered) if prediction.is_ok else None
+        for one in scored:
+            record.setdefault(one.metric.field, None)
+            if index is not None:
+                record.update(one.scores[index].fields)
+        records.append(record)
+    return records
+
+
+def _replace_log(path: Path, records: Sequence[dict[str, Any]]) -> None:
+    staged = path.with_name(f".{path.name}.part")
+    staged.unlink(missing_ok=True)
+    with RecordLog(staged) as log:
+        log.append_many(records)
+    staged.replace(path)
+
+
+def _summarise(
+    file: PredictionFile,
+    reference: ReferenceSet,
+    scored: Sequence[_Scored],
+    records: Sequence[dict[str, Any]],
+    config: EvaluateConfig,
+) -> dict[str, Any]:
+    answered = file.answered
+    cluster, clusters = choose_clusters(answered or file.predictions)
+    rows = {}
+    for one in scored:
+        row = metric_row(one.metric, [score.value for score in one.scores], clusters, one.baselines, config)
+        if row is not None:
+            rows[one.metric.name] = row
+    classes = _classification(records, answered, clusters, config)
+    num_clusters = len(set(clusters))
+    evidence = Evidence(file.predictions, reference, cluster, num_clusters, rows, tuple(records))
+    pack = find_pack(file.run)
+    metrics: dict[str, Any] = {
+        "schema": SCHEMA,
+        "predictions": file.path.name,
+        "predictions_sha256": file.sha256,
+        "num_samples": len(file.predictions),
+        "num_scored": len(answered),
+        "num_errors": len(file.predictions) - len(answered),
+        "errors_by_code": dict(Counter(str(one.error_code) for one in file.predictions if not one.is_ok).most_common()),
+        "cluster": cluster,
+        "num_clusters": num_clusters,
+        "pack": pack,
+        "reference": {"is_training": reference.is_training, "description": reference.description},
+        "metrics": rows,
+        "per_class": classes.get("exercise", {}).get("per_class", []),
+        "confusion": classes.get("exercise", {}).get("confusion"),
+        "classification": classes,
+        "timing": timing_block(answered),
+        "trust": run_checks(evidence),
+    }
+    num_questions = len({prediction.question for prediction in file.predictions})
+    metrics["verdict"] = write_verdict(metrics, num_questions=num_questions, pack=pack)
+    return metrics
+
+
+def _classification(
+    records: Sequence[dict[str, Any]], answered: Sequence[Prediction], clusters: Sequence[str], config: EvaluateConfig
+) -> dict[str, Any]:
+    cluster_of = {sample.sample_id: cluster for sample, cluster in zip(answered, clusters, strict=False)}
+    blocks = {}
+    for prefix in _CLASS_FIELDS:
+        kept = [record for record in records if record.get(f"{prefix}_true") is not None]
+        if kept:
+            truths = [record[f"{prefix}_true"] for record in kept]
+            named = [record[f"{prefix}_predicted"] for record in kept]
+            of_cluster = [cluster_of[record["sample_id"]] for record in kept]
+            blocks[prefix] = classification_block(truths, named, of_cluster, config)
+    return blocks

@@ -1,0 +1,48 @@
+"""Results as text for a terminal."""
+
+from __future__ import annotations
+
+from typing import Any
+
+_MARKS = {"ok": "ok  ", "warn": "warn", "fail": "FAIL"}
+
+
+def result_text(metrics: dict[str, Any]) -> str:
+    """Return verdict, scores and trust checks of one evaluation."""
+    lines = [metrics["verdict"]["headline"], ""]
+    lines.append(
+        f"{metrics['num_scored']:,} scored / {metrics['num_errors']:,} errors of {metrics['num_samples']:,} samples"
+    )
+    if metrics["metrics"]:
+        confidence = next(iter(metrics["metrics"].values()))["confidence"]
+        lines += ["", f"{'':40}{'mean':>8}   {f'{confidence:.0%} interval':18}{'constant answer':>16}"]
+    for row in metrics["metrics"].values():
+        prior = row["baselines"].get("blind_prior")
+        constant = f"{prior['mean']:.3f}" if prior else "-"
+        lines.append(f"{row['label']:40}{row['mean']:8.3f}   {_interval(row):18}{constant:>16}")
+    lines += ["", "Trust"]
+    lines += [
+        f"  {_MARKS[finding['status']]}  {finding['check']}: {finding['message']}" for finding in metrics["trust"]
+    ]
+    return "\n".join(lines)
+
+
+def comparison_text(comparison: dict[str, Any]) -> str:
+    """Return verdict and differences of one comparison."""
+    lines = [comparison["verdict"]["headline"], ""]
+    lines.append(f"{'':40}{'A':>8}{'B':>8}{'B - A':>9}   {'interval':18}{'p':>8}")
+    for row in comparison["metrics"].values():
+        p_value = "-" if row["p_value"] is None else f"{row['p_value']:.4f}"
+        lines.append(
+            f"{row['label']:40}{row['a_mean']:8.3f}{row['b_mean']:8.3f}{row['difference']:+9.3f}   "
+            f"{_interval(row, signed=True):18}{p_value:>8}"
+        )
+    lines += ["", f"A is {comparison['a']}, B is {comparison['b']}.", *comparison["verdict"]["sentences"]]
+    return "\n".join(lines)
+
+
+def _interval(row: dict[str, Any], *, signed: bool = False) -> str:
+    if row["ci_low"] is None:
+        return "none"
+    sign = "+" if signed else ""
+    return f"{row['ci_low']:{sign}.3f} to {row['ci_high']:{sign}.3f}"

@@ -1,0 +1,1 @@
+"""One file per metric; the table is in ``evaluation/_scorer.py``."""

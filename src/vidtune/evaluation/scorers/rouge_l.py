@@ -1,0 +1,32 @@
+"""ROUGE-L of each answer."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from vidtune.evaluation._predictions import Prediction
+from vidtune.evaluation._scorer import Score, ScoringContext
+from vidtune.metrics import Thresholds, rouge_l
+
+
+@dataclass(frozen=True)
+class RougeL:
+    """See ``vidtune.metrics.rouge_l``."""
+
+    name: str = "rouge_l"
+    label: str = "ROUGE-L Score"
+    field: str = "rouge_l"
+    kind: Literal["score", "proportion"] = "score"
+    thresholds: Thresholds | None = Thresholds(green=0.5, yellow=0.2)
+    baselines: tuple[str, ...] = ("blind_prior", "per_exercise_majority")
+
+    def compute(self, texts: Sequence[str], samples: Sequence[Prediction], context: ScoringContext) -> list[Score]:
+        """Score each text against its sample's answer; pairs that recur, as those of baselines do, once."""
+        pairs = [(text, sample.answer) for text, sample in zip(texts, samples, strict=True)]
+        values = {pair: rouge_l(*pair) if pair[1].strip() else None for pair in set(pairs)}
+        return [Score(values[pair], {self.field: values[pair]}) for pair in pairs]
+
+
+METRIC = RougeL()

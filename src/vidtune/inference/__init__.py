@@ -1,0 +1,50 @@
+"""Answers from a model: loading for use, batched generation, predictions over a data set."""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from vidtune.inference._config import GenerationConfig, ModelConfig, PredictConfig
+    from vidtune.inference._generate import Generation, Request, generate
+    from vidtune.inference._loading import load_for_inference
+    from vidtune.inference._predict import predict_dataset
+    from vidtune.inference._summary import PredictSummary
+    from vidtune.inference.compat import get_video_inference, load_model
+
+__all__ = [
+    "Generation",
+    "GenerationConfig",
+    "ModelConfig",
+    "PredictConfig",
+    "PredictSummary",
+    "Request",
+    "generate",
+    "get_video_inference",
+    "load_for_inference",
+    "load_model",
+    "predict_dataset",
+]
+
+# Configs are read by commands that never load a model; torch is imported with the first part that needs it.
+_MODULES = {
+    "Generation": "_generate",
+    "GenerationConfig": "_config",
+    "ModelConfig": "_config",
+    "PredictConfig": "_config",
+    "PredictSummary": "_summary",
+    "Request": "_generate",
+    "generate": "_generate",
+    "get_video_inference": "compat",
+    "load_for_inference": "_loading",
+    "load_model": "compat",
+    "predict_dataset": "_predict",
+}
+
+
+def __getattr__(name: str) -> Any:
+    """Import a public name when it is first used."""
+    if name in _MODULES:
+        return getattr(importlib.import_module(f"{__name__}.{_MODULES[name]}"), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

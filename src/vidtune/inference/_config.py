@@ -1,0 +1,96 @@
+"""What a prediction recipe can say. Importing this imports no torch."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal, Self
+
+from pydantic import Field, model_validator
+
+from vidtune.config import Config
+from vidtune.data import DataConfig
+from vidtune.media import ReadLimits, SamplingConfig
+
+
+class ModelConfig(Config):
+    """Which model, and where it runs."""
+
+    source: str = "nano"
+    """`nano`, a hub id `owner/name[@revision]`, or a folder: of a model, of an adapter, or of a training run."""
+
+    device: str = "auto"
+    """`auto` (CUDA, then MPS, then CPU), `cpu`, `cuda`, `cuda:N` or `mps`."""
+
+    dtype: Literal["auto", "float32", "bfloat16", "float16"] = "auto"
+    """Number format of the weights. `auto`: bfloat16 on CUDA, float32 elsewhere."""
+
+    max_pixels: Annotated[int, Field(ge=1)] | None = None
+    """Cap on the pixels of one frame as the model sees it; fewer are fewer tokens. None: the checkpoint's own."""
+
+
+class GenerationConfig(Config):
+    """How an answer is written."""
+
+    max_new_tokens: Annotated[int, Field(ge=1, le=32768)] = 64
+    """Longest answer in tokens, the end token included."""
+
+    do_sample: bool = False
+    """Draw tokens at random; otherwise always take the most probable one (greedy)."""
+
+    temperature: Annotated[float, Field(gt=0, le=10)] | None = None
+    """Only with do_sample. Below 1 the probable tokens become more so. None: 0.1, as the QVED pipeline documents."""
+
+    top_p: Annotated[float, Field(gt=0, le=1)] | None = None
+    """Only with do_sample. Draw from the fewest tokens that together have this probability. None: 0.9, likewise."""
+
+    seed: Annotated[int, Field(ge=0)] | None = None
+    """Only with do_sample. What is drawn depends on the seed and the sample, not on the batch. None: 0."""
+
+    @model_validator(mode="after")
+    def _sampling_settings_have_an_effect(self) -> Self:
+        settings = {"temperature": self.temperature, "top_p": self.top_p, "seed": self.seed}
+        idle = [name for name, value in settings.items() if value is not None]
+        if idle and not self.do_sample:
+            raise ValueError(
+                f"{', '.join(idle)} has no effect while do_sample is false: set do_sample, or leave it out."
+            )
+        return self
+
+
+class PredictConfig(Config):
+    """One prediction run, complete: the recipe from which it can be repeated."""
+
+    model: ModelConfig = ModelConfig()
+    """The model that answers."""
+
+    data: DataConfig
+    """What it is asked."""
+
+    sampling: SamplingConfig = SamplingConfig()
+    """Which frames of a clip it sees."""
+
+    generation: GenerationConfig = GenerationConfig()
+    """How it answers."""
+
+    limits: ReadLimits = ReadLimits()
+    """What one clip may cost."""
+
+    max_side_px: Annotated[int, Field(ge=16)] | None = None
+    """Scale frames down on reading so that the longer side has at most this. None: the model's processor decides."""
+
+    quantization: Literal["none", "nf4"] = "none"
+    """`nf4`: the base model in 4 bits. A QLoRA adapter brings its own quantization."""
+
+    batch_size: Annotated[int, Field(ge=1, le=1024)] = 16
+    """Clips answered together. Halved by itself while memory is short."""
+
+    num_readers: Annotated[int, Field(ge=1, le=64)] = 1
+    """Threads that decode clips ahead of the model."""
+
+    num_threads: Annotated[int, Field(ge=1, le=256)] | None = None
+    """CPU threads of torch. None, on a CPU: one for each core that no reader needs; more slow each other down."""
+
+    save_strips: bool = True
+    """Keep one small picture a clip of exactly the frames that the model saw."""
+
+    retry: Literal["none", "temporary", "all"] = "none"
+    """Which error records of an earlier attempt are asked again: `temporary` are out of memory and timeouts."""

@@ -1,0 +1,262 @@
+"""``predict_dataset``: a model over a data set, into a run directory, resumable at any point.
+
+Clips are decoded in the background while the model answers earlier ones. Every sample ends as one record: an
+answer, or a named error in its place. A batch's records are made durable before the next batch begins.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from vidtune.core.durable import RecordLog, write_json
+from vidtune.core.errors import DataInvalid, DiskFull, VideoMissing, VidtuneError
+from vidtune.core.locking import RunLock
+from vidtune.core.progress import Progress, silent
+from vidtune.core.rundir import RunDirectory
+from vidtune.data import Dataset, Sample, load_samples, resolve_video
+from vidtune.inference._claim import check_inputs, claim, compare_with_training, read_done
+from vidtune.inference._config import PredictConfig
+from vidtune.inference._generate import Request, length_key, too_big_alone, try_batch
+from vidtune.inference._loading import fingerprint, load_for_inference, resolve_source
+from vidtune.inference._memory import BatchSize
+from vidtune.inference._reading import Clip, read_ahead
+from vidtune.inference._records import answer_record, error_record, qved_predictions, strip_name
+from vidtune.inference._summary import PredictSummary, summarise
+from vidtune.media import read_frames, write_strip
+from vidtune.models import LoadedModel
+
+_RECORD_BYTES = 4_096
+_STRIP_BYTES = 40_000
+_WINDOW_BATCHES = 2
+_MAX_WINDOW_BYTES = 2 << 30
+_STAGE = "predict"
+
+
+def predict_dataset(config: PredictConfig, run: RunDirectory, progress: Progress = silent) -> PredictSummary:
+    """Answer every sample of a data set and leave the records in ``run``.
+
+    A run directory that was begun with the same settings is continued: what is recorded is not asked again. Killed
+    at any point, at most the batch in work is lost.
+
+    Args:
+        config: The recipe.
+        run: Where recipe, environment, predictions and strips go.
+        progress: Told after every batch.
+
+    Returns:
+        Counts over the whole run directory, and the speed of this attempt.
+
+    Raises:
+        DataInvalid: If the annotation file does not hold, or none of its videos is found; nothing was loaded.
+        ModelUnavailable, ModelMismatch: If there is no such model.
+        RunMismatch: If ``run`` was begun with other settings, data or weights.
+        RunLocked: If another process is writing ``run``.
+        DiskFull: If there is no room; what was answered is on disk.
+    """
+    dataset = _read_dataset(config)
+    samples = dataset.samples
+    resolve_source(config.model.source)
+    _check_disk(run, num_samples=len(samples), has_strips=config.save_strips)
+    with RunLock(run.path):
+        claim(config, run)
+        records = read_done(run, config.retry)
+        todo = [sample for sample in samples if sample.sample_id not in records]
+        num_done_before = len(records)
+        num_finished = len(samples) - len(todo)
+        progress(_STAGE, num_finished, len(samples))
+        began_s = time.perf_counter()
+        batch_size = None
+        if todo:
+            loaded = _load(config, run, dataset)
+            began_s = time.perf_counter()
+            with _threads(config, loaded.device), RecordLog(run.predictions) as log:
+                worker = _Worker(config, run, loaded, log)
+                for written in worker.work_through(todo):
+                    records.update({str(record["sample_id"]): record for record in written})
+                    num_finished += len(written)
+                    progress(_STAGE, num_finished, len(samples), worker.note)
+            batch_size = worker.batch_size.current
+        wall_s = time.perf_counter() - began_s
+        write_json(run.predictions_compat, qved_predictions(samples, records))
+        return summarise(
+            list(records.values()),
+            run,
+            num_done_before=num_done_before,
+            wall_s=wall_s,
+            batch_size=batch_size,
+            notes=compare_with_training(config),
+        )
+
+
+class _Worker:
+    """Takes clips in as they are decoded and writes records out as they are answered."""
+
+    def __init__(self, config: PredictConfig, run: RunDirectory, loaded: LoadedModel, log: RecordLog) -> None:
+        self._config = config
+        self._run = run
+        self._loaded = loaded
+        self._log = log
+        self.batch_size = BatchSize(config.batch_size)
+        self.note = ""
+
+    def work_through(self, samples: Sequence[Sample]) -> Iterator[list[dict[str, Any]]]:
+        """Answer ``samples`` and yield the records of each batch, once they are on disk."""
+        root = self._config.data.videos
+        window_size = _WINDOW_BATCHES * self._config.batch_size
+        clips = read_ahead(
+            samples,
+            lambda sample: resolve_video(sample, root),
+            self._read,
+            num_readers=self._config.num_readers,
+            num_ahead=window_size,
+        )
+        window: list[Clip] = []
+        for clip in clips:
+            if clip.error is not None:
+                yield self._write([error_record(clip, clip.error)])
+                continue
+            window.append(clip)
+            while len(window) >= window_size or _size_bytes(window) > _MAX_WINDOW_BYTES:
+                yield self._answer_one_batch(window)
+        while window:
+            yield self._answer_one_batch(window)
+
+    def _read(self, path: Path) -> Any:
+        config = self._config
+        return read_frames(path, config.sampling, limits=config.limits, max_side_px=config.max_side_px)
+
+    def _answer_one_batch(self, window: list[Clip]) -> list[dict[str, Any]]:
+        """Take a batch of clips of similar size out of ``window`` and write their records."""
+        window.sort(key=lambda clip: length_key(_request(clip)))
+        while True:
+            batch = window[: self.batch_size.current]
+            records = self._answer(batch)
+            if records is not None:
+                self.batch_size.fits()
+                break
+            if len(batch) == 1:
+                records = [error_record(batch[0], too_big_alone(_request(batch[0])))]
+                break
+            self.batch_size.failed(len(batch))
+            self.note = f"out of memory with {len(batch)} clips, going on with {self.batch_size.current}"
+        del window[: len(batch)]
+        return self._write(records)
+
+    def _answer(self, batch: Sequence[Clip]) -> list[dict[str, Any]] | None:
+        """Return the records of a batch; None when memory did not suffice."""
+        requests = [_request(clip) for clip in batch]
+        try:
+            answers = try_batch(self._loaded, requests, self._config.generation)
+        except (VidtuneError, ValueError) as exc:
+            if len(batch) == 1:
+                return [error_record(batch[0], _named(batch[0], exc))]
+            # One sample's fault must not become its neighbours': each is asked alone.
+            alone = [self._answer([clip]) for clip in batch]
+            return None if None in alone else [record for records in alone if records for record in records]
+        if answers is None:
+            return None
+        return [
+            answer_record(clip, answer, self._save_strip(clip)) for clip, answer in zip(batch, answers, strict=True)
+        ]
+
+    def _save_strip(self, clip: Clip) -> str | None:
+        if not self._config.save_strips or clip.frames is None:
+            return None
+        path = self._run.strips / strip_name(clip.sample.video, clip.frames)
+        if not path.exists():
+            write_strip(clip.frames, path)
+        return path.relative_to(self._run.path).as_posix()
+
+    def _write(self, records: list[dict[str, Any]]) -> list[dict[str, Any]]:
+        self._log.append_many(records)
+        return records
+
+
+def _named(clip: Clip, exc: VidtuneError | ValueError) -> VidtuneError:
+    """Return our error for a conversation or clip that the model's processor refuses."""
+    if isinstance(exc, VidtuneError):
+        return exc
+    return DataInvalid(f"{clip.sample.sample_id} cannot be asked: {exc}", "Mend the conversation, or exclude it.")
+
+
+def _size_bytes(clips: Sequence[Clip]) -> int:
+    return sum(clip.frames.frames_thwc.nbytes for clip in clips if clip.frames is not None)
+
+
+def _request(clip: Clip) -> Request:
+    return Request(turns=clip.sample.prompt_turns, frames=clip.frames, key=clip.sample.sample_id)
+
+
+def _load(config: PredictConfig, run: RunDirectory, dataset: Dataset) -> LoadedModel:
+    """Load the model and check that it and the data are those that began the run."""
+    model = config.model
+    loaded = load_for_inference(
+        model.source,
+        device=model.device,
+        dtype=model.dtype,
+        quantization=config.quantization,
+        max_pixels=model.max_pixels,
+    )
+    inputs = {"data": dataset.sha256, "adapter": fingerprint(model.source)}
+    check_inputs(run, inputs, loaded)
+    return loaded
+
+
+@contextmanager
+def _threads(config: PredictConfig, device: torch.device) -> Iterator[None]:
+    """Give torch the cores that the readers leave; threads that wait for each other's core spin and cost both."""
+    before = torch.get_num_threads()
+    if config.num_threads is not None:
+        torch.set_num_threads(config.num_threads)
+    elif device.type == "cpu":
+        torch.set_num_threads(max(1, min(before, _num_cores() - config.num_readers)))
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
+
+
+def _num_cores() -> int:
+    """Return the cores that this process may use; in a container those are fewer than the machine has."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def _read_dataset(config: PredictConfig) -> Dataset:
+    """Read the samples and see that their videos can be had, before anything is spent."""
+    root = config.data.videos
+    if not root.is_dir():
+        found = "a file" if root.exists() else "nothing"
+        raise DataInvalid(f"the video folder {root} is not there, found {found}.", "Check data.videos (--videos).")
+    dataset = load_samples(config.data)
+    missing = []
+    for sample in dataset.samples:
+        try:
+            resolve_video(sample, root)
+        except VideoMissing as exc:
+            missing.append(f"{sample.sample_id}: {exc.problem}")
+    if len(missing) == len(dataset.samples):
+        raise DataInvalid(
+            f"none of the {len(dataset.samples)} videos of {config.data.path} is below {root}.",
+            "Check data.videos (--videos): it is the folder that the paths in the file start from.",
+            missing[:3],
+        )
+    return dataset
+
+
+def _check_disk(run: RunDirectory, *, num_samples: int, has_strips: bool) -> None:
+    needed_bytes = num_samples * (_RECORD_BYTES + (_STRIP_BYTES if has_strips else 0))
+    folder = next(parent for parent in [run.path.absolute(), *run.path.absolute().parents] if parent.exists())
+    free_bytes = shutil.disk_usage(folder).free
+    if free_bytes < needed_bytes:
+        raise DiskFull(
+            f"{run.path} needs about {needed_bytes:,} bytes for {num_samples:,} samples and {free_bytes:,} are free.",
+            "Free some space, or set save_strips=false.",
+        )

@@ -1,0 +1,114 @@
+"""Decode clips ahead of the model, in threads, without holding more of them than memory should."""
+
+from __future__ import annotations
+
+import time
+from collections import OrderedDict, deque
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from vidtune.core.errors import VideoUnreadable, VidtuneError
+
+if TYPE_CHECKING:
+    from vidtune.data import Sample
+    from vidtune.media import FrameSet
+
+_MAX_WAITING_BYTES = 1 << 30
+_NUM_REMEMBERED = 4
+
+
+@dataclass(frozen=True)
+class Clip:
+    """What reading one sample's video gave: frames, or the error that stands in their place."""
+
+    sample: Sample
+    frames: FrameSet | None
+    error: VidtuneError | None
+    read_s: float
+
+
+@dataclass(frozen=True)
+class _Outcome:
+    """What reading one file gave."""
+
+    frames: FrameSet | None
+    error: VidtuneError | None
+    read_s: float
+
+
+def read_ahead(
+    samples: Sequence[Sample],
+    find: Callable[[Sample], Path],
+    read: Callable[[Path], FrameSet],
+    *,
+    num_readers: int,
+    num_ahead: int,
+) -> Iterator[Clip]:
+    """Yield the clip of every sample, in order, while up to ``num_ahead`` later ones are being decoded.
+
+    A video that several samples ask about is decoded once, if they follow each other closely enough.
+
+    Args:
+        samples: In the order in which they are wanted.
+        find: Returns the file of a sample, or raises ``VideoMissing``.
+        read: Returns the frames of a file.
+        num_readers: Threads; FFmpeg decodes outside Python's lock.
+        num_ahead: Clips decoded or being decoded beyond the one that is yielded; fewer when clips are large.
+    """
+    pool = ThreadPoolExecutor(num_readers, thread_name_prefix="vidtune-reader")
+    recent: OrderedDict[Path, Future[_Outcome]] = OrderedDict()
+    pending: deque[tuple[Sample, Future[_Outcome] | VidtuneError]] = deque()
+    clip_bytes = 0
+    todo = iter(samples)
+    try:
+        while True:
+            while len(pending) <= num_ahead and (not pending or len(pending) * clip_bytes < _MAX_WAITING_BYTES):
+                upcoming = next(todo, None)
+                if upcoming is None:
+                    break
+                pending.append((upcoming, _submit(pool, recent, upcoming, find, read)))
+            while len(recent) > len(pending) + _NUM_REMEMBERED:
+                recent.popitem(last=False)
+            if not pending:
+                return
+            sample, result = pending.popleft()
+            outcome = _Outcome(None, result, 0.0) if isinstance(result, VidtuneError) else result.result()
+            clip = Clip(sample, outcome.frames, outcome.error, outcome.read_s)
+            if clip.frames is not None:
+                clip_bytes = clip.frames.frames_thwc.nbytes
+            yield clip
+    finally:
+        pool.shutdown(wait=True, cancel_futures=True)
+
+
+def _submit(
+    pool: ThreadPoolExecutor,
+    recent: OrderedDict[Path, Future[_Outcome]],
+    sample: Sample,
+    find: Callable[[Sample], Path],
+    read: Callable[[Path], FrameSet],
+) -> Future[_Outcome] | VidtuneError:
+    try:
+        path = find(sample)
+    except VidtuneError as exc:
+        return exc
+    if path not in recent:
+        recent[path] = pool.submit(_read_timed, read, path)
+    return recent[path]
+
+
+def _read_timed(read: Callable[[Path], FrameSet], path: Path) -> _Outcome:
+    """Read one file. This is the edge of one sample: whatever reading throws becomes its error."""
+    began_s = time.perf_counter()
+    frames: FrameSet | None = None
+    error: VidtuneError | None = None
+    try:
+        frames = read(path)
+    except VidtuneError as exc:
+        error = exc
+    except Exception as exc:  # one strange file must not end a run over a thousand
+        error = VideoUnreadable(f"{path} cannot be read: {type(exc).__name__}: {exc}.", "Please report this file.")
+    return _Outcome(frames, error, time.perf_counter() - began_s)

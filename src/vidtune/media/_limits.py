@@ -1,0 +1,28 @@
+"""What a clip may cost before it is refused. A 16 kB file can decode to half a gigabyte."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from pydantic import Field
+
+from vidtune.config import Config
+
+
+class ReadLimits(Config):
+    """Limits on one clip, checked on its header before a frame is decoded."""
+
+    max_pixels: Annotated[int, Field(ge=1)] = 7680 * 4320
+    """Width times height of the stored frames. One decoded frame takes about 8 bytes a pixel."""
+
+    max_frames: Annotated[int, Field(ge=1)] = 500_000
+    """Frames in the stream; 4.6 hours at 30 frames a second."""
+
+    max_duration_s: Annotated[float, Field(gt=0)] = 6 * 3600.0
+    """Presentation time of the stream in seconds."""
+
+    max_bytes: Annotated[int, Field(ge=1)] = 64 * 1024**3
+    """Size of the file."""
+
+    timeout_s: Annotated[float, Field(gt=0)] = 60.0
+    """Wall-clock time for opening, probing and decoding one clip."""

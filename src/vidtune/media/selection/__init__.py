@@ -1,0 +1,1 @@
+"""Ways to choose frames, one file each; `media/_sampling.py` lists them."""

@@ -1,0 +1,137 @@
+"""``load_model``: one call from a name to a model that is ready to use."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import torch
+
+from vidtune.core.errors import BadUsage, ModelMismatch
+from vidtune.core.registry import Registry
+from vidtune.models._identity import ModelIdentity, identify
+from vidtune.models._source import find_checkpoint
+from vidtune.models._torchvision import ensure_torchvision
+
+if TYPE_CHECKING:
+    from vidtune.models._family import Family
+
+families: Registry[Family] = Registry("family", {"qwen2_vl": "vidtune.models.qwen2_vl:FAMILY"})
+"""All families by the ``model_type`` of their checkpoints; packages add theirs under ``vidtune.family``."""
+
+_DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
+
+
+@dataclass(frozen=True)
+class LoadedModel:
+    """A model with all that belongs to it."""
+
+    model: Any
+    """The transformers model, in eval mode."""
+
+    processor: Any
+    family: Family
+    source: str
+    """``nano``, ``owner/name[@revision]``, or an absolute folder; loads the same again."""
+
+    device: torch.device
+    dtype: torch.dtype
+    identity: ModelIdentity
+
+
+def load_model(
+    source: str | Path,
+    *,
+    device: str | torch.device = "auto",
+    dtype: str | torch.dtype = "auto",
+    quantization_config: Any | None = None,
+    max_pixels: int | None = None,
+) -> LoadedModel:
+    """Load a model by name: find it, find its family, check every key.
+
+    Args:
+        source: ``"nano"`` (packaged), a model folder, or a hub id ``owner/name[@revision]``.
+        device: ``"auto"`` is CUDA, then MPS, then CPU.
+        dtype: ``"float32"``, ``"bfloat16"``, ``"float16"`` or ``"auto"``: bfloat16 on CUDA that has it, float16 on
+            other CUDA, float32 elsewhere.
+        quantization_config: Passed on to transformers; ``vidtune.adapters.quantization_config`` makes one.
+        max_pixels: Cap on the pixels of one frame as the model sees it. Fewer pixels are fewer tokens: Qwen2-VL
+            spends one token on 28 x 28 pixels of two frames. None keeps the checkpoint's own cap.
+
+    Raises:
+        ModelUnavailable: If the model cannot be found or read.
+        ModelMismatch: If it is of no known family, is an adapter, or its keys and shapes do not fit.
+        BadUsage: If the device or dtype is not there.
+
+    Only safetensors are read, and no code that comes with a checkpoint is ever run. The torch random state is left as
+    it was.
+    """
+    chosen_device = choose_device(device)
+    chosen_dtype = choose_dtype(dtype, chosen_device)
+    checkpoint = find_checkpoint(source)
+    family = _family_of(checkpoint.source, checkpoint.model_type)
+    identity = identify(checkpoint.source, checkpoint.folder, checkpoint.config)
+    ensure_torchvision()
+    model, processor = family.load(
+        checkpoint.folder,
+        device=chosen_device,
+        dtype=chosen_dtype,
+        quantization_config=quantization_config,
+        max_pixels=max_pixels,
+    )
+    # Read by the adapters room, which knows no families, to record and check the base of an adapter.
+    model.vidtune_base = identity.to_record()
+    return LoadedModel(model, processor, family, checkpoint.source, chosen_device, chosen_dtype, identity)
+
+
+def choose_device(device: str | torch.device) -> torch.device:
+    """Return the device to use; ``"auto"`` is the best that is there.
+
+    Raises:
+        BadUsage: If the device is unknown or not on this machine.
+    """
+    if device == "auto":
+        if torch.cuda.is_available():
+            return torch.device("cuda")
+        return torch.device("mps" if torch.backends.mps.is_available() else "cpu")
+    try:
+        chosen = torch.device(device)
+    except RuntimeError as exc:
+        raise BadUsage(f"device {device!r} is unknown.", "Use auto, cpu, cuda, cuda:<n> or mps.") from exc
+    count = {"cpu": 1, "cuda": torch.cuda.device_count(), "mps": int(torch.backends.mps.is_available())}
+    if (chosen.index or 0) >= count.get(chosen.type, 0):
+        raise BadUsage(
+            f"device {str(device)!r} is not here: this torch ({torch.__version__}) sees "
+            f"{count['cuda']} CUDA and {count['mps']} MPS devices.",
+            "Use device=auto or cpu, or install a torch built for your device.",
+        )
+    return chosen
+
+
+def choose_dtype(dtype: str | torch.dtype, device: torch.device) -> torch.dtype:
+    """Return the number format to use; ``"auto"`` is the one that suits ``device``.
+
+    Raises:
+        BadUsage: If the name is unknown.
+    """
+    if isinstance(dtype, torch.dtype):
+        return dtype
+    if dtype == "auto":
+        if device.type != "cuda":
+            return torch.float32
+        return torch.bfloat16 if torch.cuda.is_bf16_supported(including_emulation=False) else torch.float16
+    if dtype not in _DTYPES:
+        raise BadUsage(f"dtype {dtype!r} is unknown.", f"Use auto, {', '.join(_DTYPES)}.")
+    return _DTYPES[dtype]
+
+
+def _family_of(source: str, model_type: str) -> Family:
+    try:
+        return families.get(model_type)
+    except LookupError as exc:
+        raise ModelMismatch(
+            f"{source} is a {model_type or 'nameless'!r} model (model_type in config.json); "
+            f"known families: {', '.join(families.names())}.",
+            "Give a model of a known family, or install a package that adds this one (entry point vidtune.family).",
+        ) from exc

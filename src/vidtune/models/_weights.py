@@ -1,0 +1,119 @@
+"""Load a transformers model strictly: every weight of the model comes from the file, every weight of the file is used.
+
+transformers fills what is missing with random numbers and logs a warning; a model with a random layer then answers
+nonsense, which looks like a bad model. Here it is an error that lists the keys.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from vidtune.core.errors import ModelMismatch, ModelUnavailable, OutOfMemory
+
+_MAX_LISTED = 6
+
+
+def load_strictly(
+    model_class: Any, folder: Path, *, device: torch.device, dtype: torch.dtype, quantization_config: Any | None
+) -> Any:
+    """Return ``model_class`` with the weights in ``folder``, on ``device``, in eval mode.
+
+    Raises:
+        ModelMismatch: If keys are missing or unexpected, or shapes differ; lists them.
+        ModelUnavailable: If a file is missing or damaged.
+        OutOfMemory: If the weights do not fit on the device.
+    """
+    from safetensors import SafetensorError
+
+    with _quiet_transformers(), torch.random.fork_rng(devices=[]):
+        try:
+            model, info = model_class.from_pretrained(
+                folder,
+                dtype=dtype,
+                quantization_config=quantization_config,
+                device_map={"": device} if device.type != "cpu" or quantization_config is not None else None,
+                attn_implementation="sdpa",
+                use_safetensors=True,
+                local_files_only=True,
+                trust_remote_code=False,
+                ignore_mismatched_sizes=True,
+                output_loading_info=True,
+            )
+        except torch.OutOfMemoryError as exc:
+            raise OutOfMemory(
+                f"the weights of {folder} do not fit on {device} as {dtype}.",
+                "Use QLoRA (adapter.kind=qlora), a smaller dtype, or a larger device.",
+            ) from exc
+        except (OSError, SafetensorError, KeyError, ValueError, RuntimeError) as exc:
+            raise ModelUnavailable(
+                f"{folder} cannot be loaded: {type(exc).__name__}: {' '.join(str(exc).split())[:300]}.",
+                "A file of it is missing, damaged or of another version: fetch or copy the folder again.",
+            ) from exc
+    _check_keys(folder, info)
+    return model.eval()
+
+
+def load_processor(processor_class: Any, folder: Path) -> Any:
+    """Return the processor whose files lie in ``folder``.
+
+    Raises:
+        ModelUnavailable: If tokenizer, processor or template files are missing or damaged.
+    """
+    with _quiet_transformers():
+        try:
+            processor = processor_class.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
+        except (OSError, KeyError, ValueError, RuntimeError, TypeError) as exc:
+            raise ModelUnavailable(
+                f"{folder} has no usable tokenizer and processor: {' '.join(str(exc).split())[:300]}.",
+                "Copy tokenizer.json, tokenizer_config.json and the processor's JSON files beside the weights.",
+            ) from exc
+    if not processor.chat_template:
+        raise ModelUnavailable(
+            f"{folder} has no chat template.", "Copy chat_template.jinja (or .json) beside the weights."
+        )
+    return processor
+
+
+def _check_keys(folder: Path, info: dict[str, Any]) -> None:
+    found = []
+    if info.get("mismatched_keys"):
+        shapes = [f"{key} {tuple(saved)} for {tuple(wanted)}" for key, saved, wanted in info["mismatched_keys"]]
+        found.append(f"{len(shapes)} of another shape ({_listed(shapes)})")
+    for key, word in (("missing_keys", "missing"), ("unexpected_keys", "unexpected")):
+        if info.get(key):
+            found.append(f"{len(info[key])} {word} ({_listed(info[key])})")
+    if found:
+        raise ModelMismatch(
+            f"the weights in {folder} do not fit its config.json: {'; '.join(found)}.",
+            "The folder mixes two models, or was written by another version: fetch or save it again.",
+        )
+
+
+def _listed(names: Iterable[str]) -> str:
+    names = sorted(names)
+    more = f", and {len(names) - _MAX_LISTED} more" if len(names) > _MAX_LISTED else ""
+    return ", ".join(names[:_MAX_LISTED]) + more
+
+
+@contextlib.contextmanager
+def _quiet_transformers() -> Iterator[None]:
+    """Keep transformers' bars and warnings off the terminal: what matters in them is raised here by name."""
+    from transformers.utils import logging as transformers_logging
+
+    logging: Any = transformers_logging
+
+    verbosity = logging.get_verbosity()
+    had_bar = logging.is_progress_bar_enabled()
+    logging.set_verbosity_error()
+    logging.disable_progress_bar()
+    try:
+        yield
+    finally:
+        logging.set_verbosity(verbosity)
+        if had_bar:
+            logging.enable_progress_bar()

@@ -1,0 +1,33 @@
+"""The training room: a readable loop from a recipe to an adapted model, exact after a kill."""
+
+from vidtune.training._config import (
+    AugmentationConfig,
+    EvaluationConfig,
+    LimitsConfig,
+    LoopConfig,
+    OptimConfig,
+    SaveConfig,
+    TrainConfig,
+)
+from vidtune.training._errors import LossNotFinite, TooManyDropped
+from vidtune.training._journal import History, read_history
+from vidtune.training._loop import Evaluator
+from vidtune.training._run import train
+from vidtune.training._summary import TrainSummary
+
+__all__ = [
+    "AugmentationConfig",
+    "EvaluationConfig",
+    "Evaluator",
+    "History",
+    "LimitsConfig",
+    "LoopConfig",
+    "LossNotFinite",
+    "OptimConfig",
+    "SaveConfig",
+    "TooManyDropped",
+    "TrainConfig",
+    "TrainSummary",
+    "read_history",
+    "train",
+]

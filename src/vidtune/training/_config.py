@@ -1,0 +1,239 @@
+"""What a training recipe can say. Importing this imports no torch."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal, Self
+
+from pydantic import Field, model_validator
+
+from vidtune.adapters import AdapterConfig
+from vidtune.config import Config
+from vidtune.data import DataConfig
+from vidtune.inference import ModelConfig
+from vidtune.media import SamplingConfig
+
+Share = Annotated[float, Field(ge=0, le=1)]
+
+
+class LimitsConfig(Config):
+    """What may be left out of the data, and what preparing it may cost."""
+
+    max_dropped_share: Share = 0.05
+    """More samples than this share that cannot be used end the run with an error."""
+
+    max_tokens: Annotated[int, Field(ge=16)] | None = None
+    """Samples longer than this, media tokens included, are dropped and listed. None: only the model's own limit."""
+
+    memory_mib: Annotated[int, Field(ge=0)] = 4096
+    """Memory for decoded clips and prepared inputs. Samples beyond it are read again in every epoch."""
+
+
+class OptimConfig(Config):
+    """AdamW, its learning rates and their course."""
+
+    learning_rate: Annotated[float, Field(gt=0, le=1)] = 2e-4
+    """Peak learning rate of the language model's trained weights."""
+
+    vision_lr_multiplier: Annotated[float, Field(gt=0, le=100)] = 1.0
+    """Times learning_rate for the vision tower. Only when the adapter reaches it."""
+
+    projector_lr_multiplier: Annotated[float, Field(gt=0, le=100)] = 1.0
+    """Times learning_rate for the projector. Only when the adapter reaches it."""
+
+    schedule: Literal["constant", "linear", "cosine"] = "cosine"
+    """Course of the learning rate after the warm-up: flat, straight to 0, or half a cosine to 0."""
+
+    warmup_ratio: Annotated[float, Field(ge=0, lt=1)] = 0.05
+    """Share of all steps in which the learning rate rises from 0."""
+
+    weight_decay: Annotated[float, Field(ge=0, le=1)] = 0.0
+    """Decoupled weight decay; never on biases and norms (tensors of one dimension)."""
+
+    beta1: Annotated[float, Field(ge=0, lt=1)] = 0.9
+    """Decay of AdamW's first moment."""
+
+    beta2: Annotated[float, Field(ge=0, lt=1)] = 0.999
+    """Decay of AdamW's second moment."""
+
+    epsilon: Annotated[float, Field(gt=0, lt=1)] = 1e-8
+    """AdamW's guard against division by zero."""
+
+    max_grad_norm: Annotated[float, Field(gt=0)] | None = 1.0
+    """Gradients are scaled down to this global norm. None: not clipped."""
+
+
+class LoopConfig(Config):
+    """How long, in what portions and how precisely."""
+
+    epochs: Annotated[int, Field(ge=1)] | None = None
+    """Passes over the training samples. Give this or max_steps."""
+
+    max_steps: Annotated[int, Field(ge=1)] | None = None
+    """Optimizer steps. Give this or epochs."""
+
+    batch_size: Annotated[int, Field(ge=1, le=4096)] = 8
+    """Samples in one forward pass."""
+
+    accumulation: Annotated[int, Field(ge=1, le=4096)] = 1
+    """Forward passes in one optimizer step. The loss is averaged over all their supervised tokens."""
+
+    precision: Literal["auto", "fp32", "bf16"] = "auto"
+    """`bf16`: autocast over fp32 weights. `auto`: bf16 where the device computes it natively, else fp32."""
+
+    gradient_checkpointing: bool = False
+    """Recompute activations in the backward pass: less memory, about a third more time."""
+
+    group_by_length: bool = True
+    """Put samples of similar length into one batch, so that less is computed on padding."""
+
+    num_threads: Annotated[int, Field(ge=1, le=256)] | None = None
+    """CPU threads of torch. None: torch's own choice. Runs are repeated to the last bit with 1 thread in fp32."""
+
+    log_every_steps: Annotated[int, Field(ge=1)] = 1
+    """Every how many steps the log keeps a line."""
+
+    @model_validator(mode="after")
+    def _one_length(self) -> Self:
+        if (self.epochs is None) == (self.max_steps is None):
+            raise ValueError(f"epochs={self.epochs} and max_steps={self.max_steps}: set exactly one of them.")
+        return self
+
+
+class EvaluationConfig(Config):
+    """When the model is measured during training, on what, and what follows from it."""
+
+    every_steps: Annotated[int, Field(ge=1)] | None = None
+    """Measure every so many steps. None, with every_epochs None too: only at the end."""
+
+    every_epochs: Annotated[int, Field(ge=1)] | None = None
+    """Measure at the end of every so many epochs."""
+
+    limit: Annotated[int, Field(ge=1)] | None = 64
+    """How many of the held-out samples, chosen once by the seed. None: all."""
+
+    generate: bool = True
+    """Let the model answer and score its answers; otherwise only the loss on the true answers."""
+
+    max_new_tokens: Annotated[int, Field(ge=1, le=4096)] = 64
+    """Longest answer when measuring."""
+
+    metric: str = "loss"
+    """The measure that decides which weights are best: `loss`, or one of the generated metrics."""
+
+    greater_is_better: bool | None = None
+    """Direction of the metric. None: less is better for `loss`, more for everything else."""
+
+    patience: Annotated[int, Field(ge=1)] | None = None
+    """Stop after this many measurements without a better one. None: never."""
+
+    keep_best: bool = True
+    """The run's result is the best weights measured; otherwise the last ones."""
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Self:
+        if self.every_steps is not None and self.every_epochs is not None:
+            raise ValueError("every_steps and every_epochs are both set: set one of them.")
+        if self.patience is not None and self.every_steps is None and self.every_epochs is None:
+            raise ValueError(
+                f"patience={self.patience} has no effect with one measurement: set every_steps or _epochs."
+            )
+        if self.metric != "loss" and not self.generate:
+            raise ValueError(f"metric={self.metric!r} needs answers: set generate to true, or metric to 'loss'.")
+        return self
+
+    @property
+    def is_greater_better(self) -> bool:
+        """Whether a larger value of the metric is the better one."""
+        return self.metric != "loss" if self.greater_is_better is None else self.greater_is_better
+
+
+class AugmentationConfig(Config):
+    """Random changes of the pixels while training. All off by default; one draw per clip and epoch."""
+
+    brightness: Annotated[float, Field(ge=0, le=0.5)] = 0.0
+    """Largest shift of brightness, as a share of full scale."""
+
+    contrast: Annotated[float, Field(ge=0, le=0.9)] = 0.0
+    """Largest relative change of contrast around the clip's mean."""
+
+    crop: Annotated[float, Field(ge=0, le=0.3)] = 0.0
+    """Largest share cut from each side before scaling back to the clip's size."""
+
+    flip: Share = 0.0
+    """How often a clip is mirrored. The words left and right change places in question and answer."""
+
+    @property
+    def is_active(self) -> bool:
+        """Whether any change is switched on."""
+        return any((self.brightness, self.contrast, self.crop, self.flip))
+
+
+class SaveConfig(Config):
+    """How often a run can be taken up again, and at what cost on disk."""
+
+    every_steps: Annotated[int, Field(ge=1)] | None = None
+    """Write a checkpoint every so many steps. None: at the end of each epoch."""
+
+    keep: Annotated[int, Field(ge=1, le=100)] = 2
+    """How many checkpoints stay. Two or more: a damaged newest one costs only the steps between."""
+
+
+class TrainConfig(Config):
+    """One training run, complete: the recipe from which it can be repeated."""
+
+    model: ModelConfig = ModelConfig()
+    """The base model that is adapted."""
+
+    data: DataConfig
+    """Samples whose answers are learned."""
+
+    eval_data: DataConfig | None = None
+    """Held-out samples that it is measured on while it learns; never learned from."""
+
+    limits: LimitsConfig = LimitsConfig()
+    """What may be left out of the data, and what preparing it may cost."""
+
+    sampling: SamplingConfig = SamplingConfig()
+    """Which frames of a clip it sees."""
+
+    max_side_px: Annotated[int, Field(ge=16)] | None = None
+    """Scale frames down on reading so that the longer side has at most this. None: the model's processor decides."""
+
+    adapter: AdapterConfig = AdapterConfig()
+    """Which weights change."""
+
+    optim: OptimConfig = OptimConfig()
+    """How they change."""
+
+    loop: LoopConfig = LoopConfig(epochs=3)
+    """For how long."""
+
+    evaluation: EvaluationConfig | None = None
+    """How it is measured on the way, on eval_data. None: not at all."""
+
+    augmentation: AugmentationConfig = AugmentationConfig()
+    """Random changes of the pixels."""
+
+    save: SaveConfig = SaveConfig()
+    """Checkpoints."""
+
+    seed: Annotated[int, Field(ge=0, lt=2**31)] = 0
+    """Order of samples, adapter initialisation, dropout and augmentation follow from it."""
+
+    @model_validator(mode="after")
+    def _parts_fit(self) -> Self:
+        reached = {*self.adapter.modalities, *self.adapter.modules_to_train}
+        for modality, multiplier in (
+            ("vision", self.optim.vision_lr_multiplier),
+            ("projector", self.optim.projector_lr_multiplier),
+        ):
+            if multiplier != 1.0 and modality not in reached:
+                raise ValueError(
+                    f"optim.{modality}_lr_multiplier={multiplier} has no effect: adapter.modalities is "
+                    f"{sorted(reached)}. Add {modality!r} there or leave the multiplier at 1."
+                )
+        if self.eval_data is None and self.evaluation is not None:
+            raise ValueError("evaluation is set but eval_data is not: name held-out samples, or drop evaluation.")
+        if self.eval_data is not None and self.evaluation is None:
+            raise ValueError("eval_data is set but evaluation is null: say how to measure, or drop eval_data.")
+        return self

@@ -1,0 +1,17 @@
+"""What only training can run into."""
+
+from __future__ import annotations
+
+from vidtune.core.errors import BadData
+
+
+class LossNotFinite(BadData):
+    """The loss or a gradient became NaN or infinite; the samples of that step are named."""
+
+    code = "loss_not_finite"
+
+
+class TooManyDropped(BadData):
+    """More samples than allowed cannot be used."""
+
+    code = "too_many_dropped"

@@ -1,0 +1,55 @@
+"""The loss: cross entropy of the supervised tokens, with logits computed for nothing else.
+
+Shapes: B samples, T tokens, D hidden size, V vocabulary, S supervised tokens of the batch.
+
+A causal model's logits are (B, T, V). With 150,000 words and 2,700 tokens of which 40 are an answer, that is 1.6 GB of
+numbers of which 98 % are thrown away. The hidden states are therefore cut to the S positions that predict a supervised
+token before the output layer sees them. The sum is over the same terms, so the loss is the same.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+
+IGNORED_LABEL = -100
+
+
+def supervised_loss_sum(model: Any, batch: Mapping[str, torch.Tensor]) -> torch.Tensor:
+    """Return the summed negative log-likelihood of the supervised tokens, in float32.
+
+    Args:
+        model: A transformers model for conditional generation, with or without a PEFT wrapper.
+        batch: Its inputs with ``labels`` (B, T) not yet shifted: a label is its own token's id.
+    """
+    inputs = {name: value for name, value in batch.items() if name != "labels"}
+    inner = bare_model(model)
+    hidden_btd = inner.base_model(**inputs, use_cache=False).last_hidden_state
+    targets_bt = batch["labels"][:, 1:]
+    is_target_bt = targets_bt != IGNORED_LABEL
+    logits_sv = inner.get_output_embeddings()(hidden_btd[:, :-1][is_target_bt])
+    return torch.nn.functional.cross_entropy(logits_sv.float(), targets_bt[is_target_bt], reduction="sum")
+
+
+def full_loss_sum(model: Any, batch: Mapping[str, torch.Tensor]) -> torch.Tensor:
+    """Return the same sum from the model's own forward pass and all its logits: the reference."""
+    inputs = {name: value for name, value in batch.items() if name != "labels"}
+    logits_btv = model(**inputs, use_cache=False).logits
+    return torch.nn.functional.cross_entropy(
+        logits_btv[:, :-1].float().flatten(0, 1),
+        batch["labels"][:, 1:].flatten(),
+        ignore_index=IGNORED_LABEL,
+        reduction="sum",
+    )
+
+
+def count_supervised(batch: Mapping[str, torch.Tensor]) -> int:
+    """Return how many tokens of the batch are learned."""
+    return int((batch["labels"][:, 1:] != IGNORED_LABEL).sum())
+
+
+def bare_model(model: Any) -> Any:
+    """Return the transformers model inside a PEFT wrapper; its layers keep the adapter."""
+    return model.get_base_model() if hasattr(model, "get_base_model") else model

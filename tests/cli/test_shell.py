@@ -1,0 +1,105 @@
+import json
+import re
+import subprocess
+import sys
+
+import click
+import pytest
+
+from vidtune.cli import cli
+from vidtune.cli._shell import run_guarded
+from vidtune.core.errors import DiskFull
+
+
+def run(*arguments, cwd=None):
+    return subprocess.run(
+        [sys.executable, "-m", "vidtune", *arguments], capture_output=True, text=True, cwd=cwd, check=False
+    )
+
+
+def test_the_commands_and_their_flags_are_frozen():
+    """The command line is a promise: a change here is a change for every user's script."""
+    with click.Context(cli) as context:
+        assert cli.list_commands(context) == ["demo", "doctor", "data", "train", "predict", "evaluate", "compare"]
+        predict = cli.get_command(context, "predict")
+        evaluate = cli.get_command(context, "evaluate")
+    flags = {flag for parameter in predict.params for flag in parameter.opts}
+    assert flags >= {"--hf_repo", "--model_path", "--test_json", "--data_path", "--output_dir", "--limit"}
+    assert flags >= {"--num_frames", "--max_new_tokens", "--device", "--no-bert", "--use-bert", "--set", "--json"}
+    assert {"--predictions", "--no-bert", "--baseline"} <= {flag for item in evaluate.params for flag in item.opts}
+
+
+def test_help_loads_nothing_heavy():
+    code = """
+import sys
+from vidtune.cli import cli
+cli.main(["--help"], standalone_mode=False)
+heavy = {"torch", "numpy", "cv2", "transformers", "pydantic", "rich", "av"} & set(sys.modules)
+assert not heavy, heavy
+"""
+    result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+
+    assert result.returncode == 0, result.stderr
+    assert "Fine-tune a model as a recipe says." in result.stdout
+
+
+@pytest.mark.parametrize(
+    ("arguments", "status", "expected"),
+    [
+        (["predikt"], 2, r"error\[bad_usage\]: No such command 'predikt'"),
+        (["predict", "--limit", "0"], 2, r"error\[bad_usage\]: Invalid value for '--limit'"),
+        (["predict", "no.yaml"], 2, r"error\[config_invalid\]: recipe no.yaml does not exist"),
+        (["evaluate"], 2, r"error\[bad_usage\]: give at least one run directory"),
+        (["train", "no.yaml"], 2, r"error\[config_invalid\]: recipe no.yaml does not exist"),
+        (["predict", "--no-bert"], 2, "no effect without --report"),
+    ],
+)
+def test_bad_usage_is_one_line_without_a_traceback(tmp_path, arguments, status, expected):
+    result = run(*arguments, cwd=tmp_path)
+
+    assert result.returncode == status
+    assert len(result.stderr.strip().splitlines()) == 1
+    assert re.search(expected, result.stderr)
+    assert result.stdout == ""
+
+
+def test_a_named_error_keeps_its_exit_status(monkeypatch, capsys):
+    @click.command()
+    def failing():
+        raise DiskFull("disk is full.", "Free some space.")
+
+    monkeypatch.setattr(sys, "argv", ["vidtune"])
+
+    assert run_guarded(failing) == 75
+    assert capsys.readouterr().err == "error[disk_full]: disk is full. Free some space.\n"
+
+
+def test_a_fault_of_ours_is_one_line_that_says_so(monkeypatch, capsys):
+    @click.command()
+    def failing():
+        raise ZeroDivisionError("division by zero")
+
+    monkeypatch.setattr(sys, "argv", ["vidtune"])
+
+    assert run_guarded(failing) == 1
+    message = capsys.readouterr().err
+    assert message.startswith("error[internal]: ZeroDivisionError: division by zero. This is a fault of vidtune")
+    assert message.count("\n") == 1
+
+
+def test_a_reader_that_goes_away_is_no_error():
+    pipeline = f"{sys.executable} -m vidtune --help | head -1; echo ${{PIPESTATUS[0]}}"
+    result = subprocess.run(["bash", "-c", pipeline], capture_output=True, text=True, check=True)
+
+    assert result.stdout.splitlines()[-1] == "0"
+    assert result.stderr == ""
+
+
+def test_doctor_says_what_is_here_as_json(tmp_path):
+    result = run("doctor", "--json", "--out", str(tmp_path))
+
+    record = json.loads(result.stdout)
+    subjects = {finding["subject"] for finding in record["findings"]}
+    assert result.returncode == 0
+    assert record["is_ready"] is True
+    assert subjects >= {"python", "torch", "cpu", "disk", "model cache", "nano", "BERT similarity"}

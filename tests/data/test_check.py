@@ -1,0 +1,120 @@
+import json
+
+import pytest
+from tests.data.writing import qved, write, write_clip
+
+from vidtune.data import check_dataset, read_dataset
+
+
+@pytest.fixture
+def healthy(tmp_path):
+    for index, name in enumerate(("squats/1.mp4", "squats/2.mp4", "lunges/3.mp4")):
+        write_clip(tmp_path / name, grey=40 * index + 40)
+    write(tmp_path / "subjects.json", {"squats/1.mp4": "p1", "squats/2.mp4": "p2", "lunges/3.mp4": "p3"})
+    records = [qved("squats/1.mp4"), qved("squats/2.mp4", "squats - knees in"), qved("lunges/3.mp4", "lunges - deep")]
+    return write(tmp_path / "qved.json", records)
+
+
+def find(report, check, level):
+    return [finding for finding in report.findings if (finding.check, finding.level) == (check, level)]
+
+
+def test_a_healthy_data_set_is_fit(healthy):
+    report = check_dataset(read_dataset(healthy), healthy.parent)
+
+    assert report.level == "ok", report.findings
+    assert report.stats.total_duration_s == pytest.approx(3.0, abs=0.1)
+    json.dumps(report.to_record(), allow_nan=False)
+
+
+def test_missing_and_unreadable_videos_are_errors_with_their_reasons(healthy):
+    folder = healthy.parent
+    (folder / "squats/2.mp4").write_text("not a video")
+    (folder / "empty.mp4").write_bytes(b"")
+    records = json.loads(healthy.read_text())
+    write(healthy, [*records, qved("squats/9.mp4"), qved("empty.mp4")])
+
+    report = check_dataset(read_dataset(healthy), folder)
+
+    missing, broken = find(report, "videos", "error")
+    assert "1 of 5 videos are missing" in missing.message
+    assert "squats/9.mp4" in missing.items[0]
+    assert "2 of 5 videos cannot be read" in broken.message
+    assert {item.split("]")[0] for item in broken.items} == {"[video_unreadable", "[video_empty"}
+    assert report.level == "error"
+
+
+def test_a_missing_video_folder_is_one_finding(healthy):
+    (finding,) = find(check_dataset(read_dataset(healthy), healthy.parent / "none"), "videos", "error")
+
+    assert "does not exist" in finding.message
+
+
+def test_a_clip_in_two_files_is_an_error_and_a_person_in_two_a_warning(healthy):
+    folder = healthy.parent
+    test = read_dataset(write(folder / "test.json", [qved("squats/1.mp4"), qved("lunges/3.mp4", "lunges - low")]))
+    train = read_dataset(write(folder / "train.json", [qved("squats/1.mp4"), qved("squats/2.mp4")]))
+
+    report = check_dataset(test, folder, against={"train.json": train})
+
+    assert find(report, "leakage", "error")[0].items == ("video squats/1.mp4 in test.json and train.json",)
+    assert find(report, "leakage", "warn")[0].items == ("subject p1 in test.json and train.json",)
+    assert find(report, "classes", "warn")[0].items == ("lunges",)
+
+
+def test_leakage_between_the_splits_inside_one_file_is_found(healthy):
+    write(healthy, [qved("squats/1.mp4", split="train"), qved("squats/1.mp4", split="test", question="Why?")])
+
+    report = check_dataset(read_dataset(healthy), healthy.parent)
+
+    assert len(find(report, "leakage", "error")) == 1
+
+
+def test_doubts_about_content_are_warnings(healthy):
+    folder = healthy.parent
+    (folder / "squats/copy.mp4").write_bytes((folder / "squats/1.mp4").read_bytes())
+    records = [
+        qved("squats/1.mp4"),
+        qved("squats/1.mp4"),
+        qved("squats/2.mp4", "squats - a"),
+        qved("squats/2.mp4", "squats - b"),
+        qved("squats/copy.mp4", "No feedback available."),
+    ]
+
+    report = check_dataset(read_dataset(write(healthy, records)), folder)
+
+    assert "squats/1.mp4 = squats/copy.mp4" in find(report, "copies", "warn")[0].message
+    assert [finding.items for finding in find(report, "repeats", "warn")] == [
+        ("squats/1, squats/1#2",),
+        ("squats/2, squats/2#2",),
+    ]
+    assert find(report, "answers", "warn")[0].items == ("squats/copy",)
+    assert report.level == "warn"
+
+
+def test_a_clip_taken_for_another_by_its_file_name_alone_is_told(healthy):
+    folder = healthy.parent
+    records = [qved("squats/1.mp4"), qved("planks/3.mp4", "planks - low"), qved("lunges/3.mp4", "lunges - deep")]
+
+    report = check_dataset(read_dataset(write(healthy, records)), folder)
+
+    assert find(report, "videos", "warn")[0].items == ("planks/3.mp4 -> lunges/3.mp4",)
+    assert find(report, "videos", "error")[0].items == ("planks/3.mp4 and lunges/3.mp4 -> lunges/3.mp4",)
+
+
+def test_a_flat_folder_is_no_doubt(healthy):
+    write_clip(healthy.parent / "7.mp4")
+
+    report = check_dataset(read_dataset(write(healthy, [qved("squats/7.mp4")])), healthy.parent)
+
+    assert [finding.level for finding in report.findings if finding.check == "videos"] == ["ok"]
+
+
+def test_progress_reaches_the_number_of_videos(healthy):
+    calls = []
+
+    check_dataset(
+        read_dataset(healthy), healthy.parent, progress=lambda stage, done, total, note="": calls.append((done, total))
+    )
+
+    assert sorted(calls) == [(1, 3), (2, 3), (3, 3)]

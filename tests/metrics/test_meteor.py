@@ -1,0 +1,93 @@
+import json
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from nltk.tokenize import NLTKWordTokenizer
+from tests.metrics import full_wordnet
+
+from vidtune.metrics import meteor, meteor_of_words, meteor_words
+from vidtune.metrics.meteor import _split_sentence
+from vidtune.metrics.wordnet import synonyms_of
+from vidtune.metrics.wordnet.build_table import build_table
+
+GOLDEN = json.loads(Path(__file__).with_name("nltk_meteor.json").read_text(encoding="utf-8"))
+needs_wordnet = pytest.mark.skipif(not full_wordnet.is_installed(), reason="Debian's wordnet-base is not installed")
+
+
+def test_synonyms_are_those_that_nltk_finds_in_the_full_wordnet():
+    wrong = [word for word, names in GOLDEN["synonyms"].items() if sorted(synonyms_of(word)) != names]
+
+    assert wrong == []
+    assert len(GOLDEN["synonyms"]) > 1500
+
+
+def test_scores_are_those_of_nltk_with_the_full_wordnet():
+    for pair in GOLDEN["pairs"]:
+        assert meteor_of_words(pair["prediction"], pair["reference"]) == pytest.approx(pair["meteor"], abs=1e-12)
+
+
+@needs_wordnet
+def test_the_shipped_table_is_what_the_script_makes_of_the_database():
+    shipped = Path(build_table.__code__.co_filename).with_name("synonyms.txt.gz")
+
+    assert build_table(full_wordnet.DEBIAN_FOLDER) == shipped.read_bytes()
+
+
+@needs_wordnet
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore:The multilingual functions:UserWarning")
+def test_nltk_itself_agrees_here_and_now(tmp_path):
+    from nltk.translate.meteor_score import single_meteor_score
+
+    wordnet = full_wordnet.open_full_wordnet(tmp_path)
+
+    for pair in GOLDEN["pairs"]:
+        expected = single_meteor_score(pair["reference"], pair["prediction"], wordnet=wordnet)
+        assert meteor_of_words(pair["prediction"], pair["reference"]) == pytest.approx(expected, abs=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("squats - Knees cave in.", ["squats", "-", "Knees", "cave", "in", "."]),
+        ("Good form. Keep it up!", ["Good", "form", ".", "Keep", "it", "up", "!"]),
+        ("Don't lean (too far).", ["Do", "n't", "lean", "(", "too", "far", ")", "."]),
+        ("hold for 2.5 s. then rest", ["hold", "for", "2.5", "s.", "then", "rest"]),
+        ("", []),
+    ],
+)
+def test_text_is_split_as_nltk_word_tokenize_does(text, words):
+    assert list(meteor_words(text)) == words
+
+
+def test_stems_and_synonyms_count_as_matches():
+    exact = meteor("the hips drop", "the hips drop")
+
+    assert meteor("the hip dropped", "the hips drop") == pytest.approx(exact)
+    assert meteor("then jump higher", "then leap higher") > meteor("then jump higher", "then walk higher")
+
+
+@pytest.mark.parametrize(("prediction", "reference"), [("", "a b"), ("a b", ""), ("", ""), ("x", "y")])
+def test_nothing_in_common_scores_zero(prediction, reference):
+    assert meteor(prediction, reference) == 0.0
+
+
+def test_synonyms_are_sought_for_stems_because_nltk_does_so():
+    assert meteor("squeeze your buttocks", "squeeze your rump") == meteor("squeeze your buttocks", "squeeze your toes")
+
+
+@given(
+    sentence=st.text(alphabet="abK2-,.!?() ", max_size=30)
+    | st.from_regex(r"([a-c()-]{1,3},? ){0,6}[a-c]+[.!?]?", fullmatch=True)
+)
+def test_plain_sentences_take_a_short_way_to_the_same_words(sentence):
+    assert _split_sentence(sentence) == NLTKWordTokenizer().tokenize(sentence)
+
+
+@pytest.mark.parametrize(
+    "sentence", ["you cannot go lower", "don't, please", "so -- slow", "I'm gonna (stop).", "a, b,c", "a..."]
+)
+def test_what_nltk_splits_specially_is_split_so(sentence):
+    assert _split_sentence(sentence) == NLTKWordTokenizer().tokenize(sentence)

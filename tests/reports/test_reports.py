@@ -1,0 +1,282 @@
+import dataclasses
+import shutil
+
+import pytest
+from tests.reports.sample import EXERCISES, write_comparison, write_run
+
+from vidtune.core.durable import RecordLog, read_json, write_json
+from vidtune.core.errors import DataInvalid, RunCorrupt
+from vidtune.core.hashing import sha256_file
+from vidtune.reports import NotScored, write_reports
+from vidtune.reports._markdown import render_latex, render_markdown, write_summaries
+from vidtune.reports._page import render_page
+from vidtune.reports._view import read_run
+from vidtune.reports._workbook import write_workbook
+
+
+def test_every_report_is_written_and_named(reported):
+    for name in (
+        "test_evaluation_report.xlsx",
+        "report.html",
+        "report.md",
+        "tables/scores.tex",
+        "tables/comparison.tex",
+        "tables/exercises.tex",
+        "figures/scores.png",
+        "figures/exercises.pdf",
+    ):
+        assert (reported.path / name).stat().st_size > 0
+
+
+def test_progress_is_told_after_each_report(tmp_path):
+    heard = []
+    run = write_run(tmp_path / "run", num_samples=3, num_errors=0)
+
+    paths = write_reports(run, progress=lambda stage, done, total, note="": heard.append((stage, done, total)))
+
+    assert heard == [("reports", done, 4) for done in (1, 2, 3, 4)]
+    assert all(path.exists() for path in paths)
+
+
+def test_the_same_run_gives_the_same_bytes(tmp_path):
+    run = write_run(tmp_path / "run", num_samples=4)
+
+    def written():
+        write_reports(run)
+        return {path: path.read_bytes() for path in run.path.rglob("*") if path.is_file()}
+
+    first = written()
+    assert written() == first
+
+
+def test_page_workbook_markdown_and_latex_agree_to_the_last_digit_shown(reported):
+    summaries = read_json(reported.metrics)["metrics"]
+    mean, share = summaries["bert_similarity"]["mean"], summaries["exercise_identification"]["mean"]
+
+    html = reported.report_html.read_text()
+    markdown = (reported.path / "report.md").read_text()
+    latex = (reported.path / "tables" / "scores.tex").read_text()
+    assert f'<p class="value">{mean:.3f}</p>' in html
+    assert f'<p class="value">{share * 100:.1f} %</p>' in html
+    assert f"| BERT Similarity | {mean:.3f} |" in markdown
+    assert f"| Exercise Identification | {share * 100:.1f} % |" in markdown
+    assert f"BERT Similarity & {mean:.3f} &" in latex
+    assert f"Exercise Identification & {share * 100:.1f} \\% &" in latex
+
+
+def test_all_reports_say_the_same_verdict(reported):
+    headline = read_json(reported.metrics)["verdict"]["headline"]
+
+    assert headline in reported.report_html.read_text()
+    assert f"# {headline}" in (reported.path / "report.md").read_text()
+
+
+def test_predictions_that_changed_after_scoring_are_said_on_the_first_screen(tmp_path):
+    run = write_run(tmp_path / "run")
+    with RecordLog(run.predictions) as log:
+        log.append({**RecordLog(run.predictions).read()[-1], "sample_id": "new"})
+
+    html = render_page(read_run(run))
+
+    assert "The predictions changed after they were scored (12 then, 13 now)" in html
+    assert "1 of 13 predictions have no scores yet." in html
+
+
+def test_a_run_that_was_killed_while_predicting_says_that_it_is_a_part(tmp_path):
+    run = write_run(tmp_path / "run")
+    run.predictions_compat.unlink()
+
+    view = read_run(run)
+
+    assert "Prediction was stopped after 12 samples" in view.missing[0]
+    assert "Prediction was stopped after 12 samples" in render_page(view)
+    assert "Prediction was stopped after 12 samples" in render_markdown(view)
+
+
+def test_of_several_tries_of_a_sample_the_last_is_shown_once(tmp_path):
+    run = write_run(tmp_path / "run")
+    records = RecordLog(run.predictions).read()
+    with RecordLog(run.predictions) as log:
+        log.append({**records[0], "status": "ok", "prediction": "squats - Second try.", "error": None})
+
+    view = read_run(run)
+
+    assert len(view.rows) == 12
+    assert view.rows[0].record["prediction"] == "squats - Second try."
+    assert len(view.failures[0].rows) == 1
+
+
+def test_a_run_without_scores_is_told_what_to_do(tmp_path):
+    run = write_run(tmp_path / "run")
+    run.metrics.unlink()
+
+    with pytest.raises(NotScored, match=r"has no metrics.json. Run `vidtune evaluate"):
+        write_reports(run)
+
+
+def test_metrics_of_another_schema_are_refused(tmp_path):
+    run = write_run(tmp_path / "run")
+    write_json(run.metrics, {**read_json(run.metrics), "schema": 99})
+
+    with pytest.raises(DataInvalid, match="has schema 99, expected 1"):
+        write_reports(run)
+
+
+def test_predictions_that_are_gone_are_named(tmp_path):
+    run = write_run(tmp_path / "run")
+    run.predictions.unlink()
+
+    with pytest.raises(DataInvalid, match=r"is about predictions.jsonl, which is not beside it"):
+        write_reports(run)
+
+
+def test_a_damaged_record_is_named(tmp_path):
+    run = write_run(tmp_path / "run")
+    run.predictions.write_bytes(run.predictions.read_bytes().replace(b"Knees", b"Knaes", 1))
+
+    with pytest.raises(RunCorrupt, match="line 1 of 12"):
+        write_reports(run)
+
+
+def test_a_run_in_which_everything_failed_still_gives_its_reports(tmp_path):
+    run = write_run(tmp_path / "run", num_samples=3, num_errors=0)
+    records = RecordLog(run.predictions).read()
+    run.predictions.unlink()
+    error = {"code": "video_missing", "problem": "gone", "remedy": ""}
+    with RecordLog(run.predictions) as log:
+        log.append_many([{**record, "status": "error", "prediction": None, "error": error} for record in records])
+    metrics = {**read_json(run.metrics), "metrics": {}, "per_class": [], "confusion": None, "classification": {}}
+    metrics |= {"num_scored": 0, "num_errors": 3, "timing": {}, "predictions_sha256": sha256_file(run.predictions)}
+    write_json(run.metrics, metrics)
+
+    write_reports(run)
+
+    html = run.report_html.read_text()
+    assert "No answer could be scored." in html
+    assert "3 of 3 samples have no answer" in html
+    assert not (run.path / "figures").exists()
+
+
+def test_a_comparison_made_from_other_scores_is_left_out_and_said(tmp_path):
+    run, base = write_run(tmp_path / "tuned"), write_run(tmp_path / "base")
+    write_comparison(run, base)
+    record = read_json(run.comparison)
+    record["metrics"]["bert_similarity"]["a_mean"] += 0.01
+    write_json(run.comparison, record)
+
+    view = read_run(run, base)
+
+    assert view.comparison is None
+    assert "was made from other scores and is left out" in view.missing[-1]
+
+
+def test_a_comparison_in_the_run_is_shown_without_naming_the_baseline_again(tmp_path):
+    run, base = write_run(tmp_path / "tuned"), write_run(tmp_path / "base")
+    write_comparison(run, base)
+    shutil.rmtree(base.path)
+
+    html = render_page(read_run(run))
+
+    assert "Before and after" in html
+    assert "+50.0 points" in html
+
+
+def test_a_baseline_that_is_not_a_run_is_named(tmp_path):
+    run = write_run(tmp_path / "run")
+
+    with pytest.raises(DataInvalid, match=r"the baseline .* has no predictions.jsonl"):
+        write_reports(run, baseline=dataclasses.replace(run, path=tmp_path / "nowhere"))
+
+
+def _as_qved(run, entries):
+    """Turn a run into one about a predictions file of the QVED pipeline, scored by its ids."""
+    run.predictions.unlink()
+    path = run.predictions_compat
+    write_json(path, entries)
+    metrics = {**read_json(run.metrics), "predictions": path.name, "predictions_sha256": sha256_file(path)}
+    write_json(run.metrics, metrics)
+    return run
+
+
+def test_predictions_in_the_qved_layout_find_their_scores(tmp_path):
+    run = write_run(tmp_path / "run", num_samples=3, num_errors=0)
+    scores = RecordLog(run.scores).read()
+    run.scores.unlink()
+    # Scoring names a sample by its video, and numbers several questions about one video.
+    names = ["squats.mp4", "pushups.mp4#1", "pushups.mp4#2"]
+    with RecordLog(run.scores) as log:
+        log.append_many([{**score, "sample_id": name} for score, name in zip(scores, names, strict=True)])
+    videos = [name.partition("#")[0] for name in names]
+    _as_qved(run, [{"video_path": video, "question": "q", "ground_truth": "g", "prediction": "p"} for video in videos])
+
+    view = read_run(run)
+
+    assert [row.scores["bert_similarity"] for row in view.rows] == [score["bert_similarity"] for score in scores]
+    assert view.missing == ()
+
+
+def test_a_failed_entry_in_the_qved_layout_keeps_its_error(tmp_path):
+    entry = {"video_path": "a.mp4", "prompt": "q", "ground_truth": "g", "prediction": ""}
+    run = write_run(tmp_path / "run", num_samples=2, num_errors=0)
+    coded = {**entry, "status": "error", "error": "video_missing: a.mp4 is not there."}
+    plain = {**entry, "video_path": "b.mp4", "status": "error", "error": "CUDA error"}
+    _as_qved(run, [coded, plain])
+
+    assert [row.error_text for row in read_run(run).rows] == [
+        "video_missing: a.mp4 is not there.",
+        "unknown: CUDA error",
+    ]
+
+
+def test_a_text_with_half_a_character_does_not_stop_the_reports(tmp_path):
+    run = write_run(tmp_path / "run", num_samples=1, num_errors=0)
+    path = run.predictions_compat
+    _as_qved(run, [])
+    path.write_text('[{"video_path": "a.mp4", "ground_truth": "\\ud83d", "prediction": "\\u0000x"}]')
+    write_json(run.metrics, {**read_json(run.metrics), "predictions_sha256": sha256_file(path)})
+    view = read_run(run)
+
+    write_workbook(view)
+    write_summaries(view)
+
+    assert "\ufffdx" in render_page(view)
+
+
+def test_latex_and_markdown_are_escaped():
+    table = (("A_B", "n"), [["5 % & {x} \\y $z$ #1 ^~<>", "1"]])
+
+    latex = render_latex(table)
+
+    assert r"A\_B & n \\" in latex
+    assert r"5 \% \& \{x\} \textbackslash{}y \$z\$ \#1 \textasciicircum{}\textasciitilde{}" in latex
+
+
+def test_markdown_holds_hostile_text_as_text(tmp_path):
+    run = write_run(tmp_path / "run", texts=["[a](http://evil.example) | <b> # `x`"], with_strips=False)
+
+    markdown = render_markdown(read_run(run))
+
+    assert "[a](" not in markdown
+    assert "<b>" not in markdown
+    for line in markdown.splitlines():
+        if line.startswith("| BERT"):
+            assert line.replace("\\|", "").count("|") == 7
+
+
+def test_figures_are_written_for_print(reported):
+    for name in ("scores", "exercises"):
+        assert (reported.path / "figures" / f"{name}.png").read_bytes().startswith(b"\x89PNG")
+        assert (reported.path / "figures" / f"{name}.pdf").read_bytes().startswith(b"%PDF")
+
+
+@pytest.mark.slow
+def test_ten_thousand_samples_make_all_reports(tmp_path):
+    run = write_run(tmp_path / "run", num_samples=10_000, num_errors=300, with_strips=False)
+
+    write_reports(run)
+
+    assert run.report_html.read_text().count('<tr class="head">') == 10_000
+
+
+def test_classes_of_the_sample_are_those_of_the_metrics(reported):
+    assert [row["label"] for row in read_json(reported.metrics)["per_class"]] == list(EXERCISES)

@@ -1,0 +1,61 @@
+"""A process that trains and kills itself at a named point: ``python -m tests.training.child RECIPE RUN POINT``.
+
+POINT is ``none``, ``step:N`` (after the Nth step of this process), ``write:N`` (in the Nth flush to disk, wherever that
+is: within a checkpoint, the log, or the result), or ``rename:N`` (before the Nth folder is renamed into place).
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+from pathlib import Path
+
+from vidtune.config import load_recipe
+from vidtune.core.rundir import RunDirectory
+from vidtune.training import TrainConfig, train
+
+
+def main(recipe: str, run: str, point: str) -> None:
+    kind, _, number = point.partition(":")
+    countdown = _Countdown(int(number or 0))
+
+    def progress(stage: str, done: int, total: int, note: str = "") -> None:
+        if kind == "step" and stage == "train":
+            countdown.tick()
+
+    if kind == "write":
+        _kill_in(os, "fsync", countdown)
+    if kind == "rename":
+        _kill_in(Path, "rename", countdown)
+    train(load_recipe(TrainConfig, Path(recipe)), RunDirectory(Path(run)), evaluator=_count_words, progress=progress)
+
+
+def _count_words(loaded, samples, framesets, max_new_tokens):
+    """A stand-in for generated metrics that depends on the trained weights."""
+    norm = sum(float(p.detach().double().norm()) for p in loaded.model.parameters() if p.requires_grad)
+    return {"weight_norm": norm, "num_samples": float(len(samples))}
+
+
+class _Countdown:
+    def __init__(self, number: int) -> None:
+        self._left = number
+
+    def tick(self) -> None:
+        self._left -= 1
+        if self._left == 0:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+
+def _kill_in(owner: object, name: str, countdown: _Countdown) -> None:
+    original = getattr(owner, name)
+
+    def wrapped(*args):
+        countdown.tick()
+        return original(*args)
+
+    setattr(owner, name, wrapped)
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

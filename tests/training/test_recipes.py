@@ -1,0 +1,62 @@
+from pathlib import Path
+
+import pytest
+
+from vidtune.config import load_recipe
+from vidtune.core.errors import ConfigInvalid
+from vidtune.training import TrainConfig
+
+RECIPES = sorted((Path(__file__).parents[2] / "recipes" / "physio").glob("*.yaml"))
+
+
+@pytest.mark.parametrize("path", RECIPES, ids=lambda path: path.stem)
+def test_every_recipe_that_comes_with_vidtune_is_valid(path):
+    config = load_recipe(TrainConfig, path)
+
+    assert config.eval_data is not None
+    assert path.read_text().startswith("#"), "a recipe begins by saying what it is"
+
+
+def test_there_is_a_recipe_for_each_way_of_tuning():
+    kinds = {load_recipe(TrainConfig, path).adapter.kind for path in RECIPES}
+
+    assert {"lora", "qlora", "full"} <= kinds
+
+
+@pytest.mark.parametrize(
+    ("override", "message"),
+    [
+        ("loop.max_steps=3", "set exactly one"),
+        ("evaluation.every_steps=5", "set one of them"),
+        ("eval_data=null", "evaluation is set but eval_data is not"),
+        ("evaluation=null", "eval_data is set but evaluation is null"),
+        ("adapter.modalities=[language]", "has no effect"),
+        ("optim.learning_rate=0", "learning_rate"),
+        ("optim.learningrate=1e-3", "optim.learningrate: no such setting"),
+        ("seed=-1", "seed"),
+    ],
+)
+def test_settings_that_cannot_be_or_do_nothing_are_refused(override, message):
+    path = next(path for path in RECIPES if path.stem == "nano-lora")
+    with pytest.raises(ConfigInvalid, match=message):
+        load_recipe(TrainConfig, path, [override])
+
+
+def test_all_wrong_values_of_a_recipe_are_named_at_once():
+    path = next(path for path in RECIPES if path.stem == "nano-lora")
+    overrides = ["optim.learning_rate=7", "loop.batch_size=0", "save.keep=0", "adapter.kind=loar", "seed=x"]
+
+    with pytest.raises(ConfigInvalid) as caught:
+        load_recipe(TrainConfig, path, overrides)
+    for part in ("optim.learning_rate", "loop.batch_size", "save.keep", "loar", "seed"):
+        assert part in str(caught.value)
+
+
+def test_no_config_has_more_than_fifteen_fields():
+    from vidtune import training
+
+    for name in training.__all__:
+        part = getattr(training, name)
+        if name.endswith("Config"):
+            assert len(part.model_fields) <= 15, name
+            assert all(field.description for field in part.model_fields.values()), name

@@ -1,0 +1,94 @@
+"""kill -9, then the same command: the losses and the bytes of a run that nobody disturbed."""
+
+import signal
+import subprocess
+import sys
+
+import pytest
+
+from vidtune.config import dump_config
+from vidtune.core.hashing import sha256_file
+from vidtune.core.rundir import RunDirectory
+from vidtune.training import read_history
+
+from . import child
+
+EVALUATION = {"every_steps": 3, "metric": "weight_norm", "limit": 3}
+
+
+def train_in_child(recipe_path, run, env, point="none"):
+    command = [sys.executable, "-m", "tests.training.child", str(recipe_path), str(run.path), point]
+    return subprocess.run(command, env=env, capture_output=True, text=True, timeout=600)
+
+
+@pytest.fixture
+def recipe_path(recipe, clips, tmp_path):
+    config = recipe(
+        loop={"max_steps": 8, "accumulation": 2, "batch_size": 3},
+        eval_data={"path": str(clips / "val.json"), "videos": str(clips)},
+        evaluation=EVALUATION,
+        augmentation={"brightness": 0.1, "flip": 0.5},
+        save={"every_steps": 2},
+    )
+    path = tmp_path / "recipe.yaml"
+    path.write_text(dump_config(config))
+    return path
+
+
+def outcome(run):
+    history = read_history(run.training_log)
+    steps = [(record["step"], record["loss"], record["grad_norm"], record["learning_rate"]) for record in history.steps]
+    evaluations = [(record["step"], record["metrics"]) for record in history.evaluations]
+    return steps, evaluations, sha256_file(run.best / "adapter_model.safetensors")
+
+
+@pytest.fixture
+def undisturbed(recipe_path, tmp_path):
+    run = RunDirectory(tmp_path / "undisturbed")
+    finish(recipe_path, run)
+    return outcome(run)
+
+
+def finish(recipe_path, run):
+    """The same command once more, in this process: the kill is behind us."""
+    child.main(str(recipe_path), str(run.path), "none")
+
+
+def kill_then_finish(points, recipe_path, run, env):
+    for point in points:
+        killed = train_in_child(recipe_path, run, env, point)
+        assert killed.returncode == -signal.SIGKILL, killed.stderr
+    finish(recipe_path, run)
+
+
+@pytest.mark.parametrize("points", [("step:5",), ("write:9",)])
+def test_a_killed_run_ends_as_if_it_had_not_been_killed(points, recipe_path, child_env, tmp_path, undisturbed):
+    run = RunDirectory(tmp_path / "killed")
+    kill_then_finish(points, recipe_path, run, child_env)
+
+    assert outcome(run) == undisturbed
+    assert not list(run.path.rglob("*.part"))
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(900)
+def test_a_run_killed_again_and_again_ends_the_same(recipe_path, child_env, tmp_path, undisturbed):
+    run = RunDirectory(tmp_path / "killed")
+    kill_then_finish(("step:1", "rename:1", "step:3", "write:2", "rename:2"), recipe_path, run, child_env)
+
+    assert outcome(run) == undisturbed
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(3600)
+@pytest.mark.parametrize("kind", ["step", "write", "rename"])
+def test_a_run_killed_at_every_point_in_turn_ends_the_same(kind, recipe_path, child_env, tmp_path, undisturbed):
+    for number in range(1, 60):
+        run = RunDirectory(tmp_path / f"{kind}{number}")
+        killed = train_in_child(recipe_path, run, child_env, f"{kind}:{number}")
+        if killed.returncode == 0:
+            assert number > 5, "the kill never happened"
+            break
+        assert killed.returncode == -signal.SIGKILL, killed.stderr
+        finish(recipe_path, run)
+        assert outcome(run) == undisturbed
