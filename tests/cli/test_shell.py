@@ -103,3 +103,28 @@ def test_doctor_says_what_is_here_as_json(tmp_path):
     assert result.returncode == 0
     assert record["is_ready"] is True
     assert subjects >= {"python", "torch", "cpu", "disk", "model cache", "nano", "BERT similarity"}
+
+
+def test_a_run_in_which_most_clips_fail_keeps_its_records_and_does_not_exit_0(tmp_path):
+    turns = [{"from": "human", "value": "What?"}, {"from": "gpt", "value": "squats - Fine."}]
+    (tmp_path / "clips").mkdir()
+    (tmp_path / "clips" / "empty.mp4").touch()
+    (tmp_path / "test.json").write_text(json.dumps([{"video": "empty.mp4", "conversations": turns}]))
+
+    result = run(
+        "predict",
+        "--hf_repo",
+        "nano",
+        "--test_json",
+        "test.json",
+        "--data_path",
+        "clips",
+        "--output_dir",
+        "out",
+        cwd=tmp_path,
+    )
+
+    assert result.returncode == 65
+    assert "error[bad_data]: 1 of 1 samples failed" in result.stderr
+    assert '"code":"video_empty"' in (tmp_path / "out" / "predictions.jsonl").read_text()
+    assert json.loads((tmp_path / "out" / "test_predictions.json").read_text())[0]["status"] == "error"

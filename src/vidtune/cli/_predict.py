@@ -8,6 +8,7 @@ from typing import Any
 import click
 
 from vidtune.cli._shell import emit, json_option, progress_bar, set_option
+from vidtune.core.errors import BadData
 
 
 @click.command()
@@ -40,6 +41,9 @@ from vidtune.cli._shell import emit, json_option, progress_bar, set_option
 @click.option(
     "--use-bert", "--use_bert", "use_bert", is_flag=True, hidden=True, help="The default; kept for old scripts."
 )
+@click.option(
+    "--max-failed", default=0.5, show_default=True, type=click.FloatRange(0, 1), help="Exit 65 above this failed share."
+)
 @set_option
 @json_option
 def predict(
@@ -51,6 +55,7 @@ def predict(
     report: bool,
     no_bert: bool,
     use_bert: bool,
+    max_failed: float,
     overrides: tuple[str, ...],
     as_json: bool,
     **settings: Any,
@@ -88,6 +93,12 @@ def predict(
 
             score_and_report(run, with_bert=not no_bert, baseline=None, progress=progress)
     emit(summary.to_record(), as_json, summary.to_text())
+    if summary.num_errors > max_failed * summary.num_samples:
+        where = f"{config.data.path} --videos {config.data.videos}"
+        raise BadData(
+            f"{summary.num_errors} of {summary.num_samples} samples failed, --max-failed allows {max_failed:g} of them.",
+            f"All records are kept; `vidtune doctor {where}` shows the causes.",
+        )
 
 
 def _default_out(config: Any) -> Path:
