@@ -3,9 +3,9 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
-# One torch thread a process: two that share busy cores run many times slower.
-export OMP_NUM_THREADS ?= 1
 export OMP_WAIT_POLICY ?= PASSIVE
+# One torch thread where several processes share the cores: two that spin against a busy neighbour run many times slower.
+test check bench: export OMP_NUM_THREADS ?= 1
 
 .PHONY: demo test check setup lock format docs bench clean
 .DEFAULT_GOAL := test

@@ -14,20 +14,26 @@ from vidtune.core.hashing import sha256_file
 
 HEAD = """# nano: model card
 
-A real `Qwen2VLForConditionalGeneration` of {millions:.1f} million parameters that ships inside vidtune, so that everything
-runs and really learns on a laptop. It is a *base*: it sees drawn people and answers short questions about them. It knows
+A real `Qwen2VLForConditionalGeneration` of {millions:.1f} million parameters that ships inside vidtune, so \
+that everything
+runs and really learns on a laptop. It is a *base*: it sees drawn people and answers short questions about \
+them. It knows
 no exercise and gives no advice; that is what fine-tuning adds.
 
 | | |
 |---|---|
-| architecture | Qwen2-VL: vision tower 128 wide, 5 blocks, 2 heads; merger 2 x 2; text model 256 wide, 5 layers, 4 heads (2 key-value), tied embeddings |
+| architecture | Qwen2-VL: vision tower 128 wide, 5 blocks, 2 heads; merger 2 x 2; text model 256 wide, 5 \
+layers, 4 heads (2 key-value), tied embeddings |
 | parameters | {total:,}: vision blocks and patches {vision:,}, merger {merger:,}, text model {text:,} |
 | sees | 8 frames of 112 x 112 (any clip is resized to that many pixels), 64 video tokens |
-| tokenizer | own byte-level BPE, 2048 tokens, Qwen's special tokens; end of turn `<|im_end|>`, padding `<|endoftext|>` |
+| tokenizer | own byte-level BPE, 2048 tokens, Qwen's special tokens; end of turn `<|im_end|>`, padding \
+`<|endoftext|>` |
 | weights | `weights/model.safetensors`, bfloat16, {size:,} bytes |
 | sha256 | `{sha256}` |
-| licence | weights, data and text CC0-1.0; code Apache-2.0. All data was generated; no person, picture or sentence comes from elsewhere |
-| recipe | `recipes/nano` (one command), curves in `recipes/nano/curves.png`, logs in `recipes/nano/vision.csv` and `teach.csv` |
+| licence | weights, data and text CC0-1.0; code Apache-2.0. All data was generated; no person, picture or \
+sentence comes from elsewhere |
+| recipe | `recipes/nano` (one command), curves in `recipes/nano/curves.png`, logs in \
+`recipes/nano/vision.csv` and `teach.csv` |
 
 ## Trained on
 The `generic` pack only: drawn people in 14 postures, moving one or two body parts, with captions and questions of known
@@ -37,8 +43,13 @@ truth. The physio pack's exercises are barred from it, and its names and sentenc
 TAIL = """
 ## Limits
 - It knows drawn people in drawn rooms. On real video its answers mean nothing until it is fine-tuned, and little after.
-- Left and right of a limb, which of two joints is bent more, tempo and extent are near what a blind guess reaches; see
-  the table before relying on any of them.
+- **It does not read motion.** Which part moves, how, how far, how fast, how often, moving or still: all at \
+the blind prior.
+  Its vision tower sees pairs of frames and was trained on their change; the text model was not trained long enough to
+  say it. Which of two joints is bent more and which hand is higher are at or near the prior too.
+- The tower is held back by training time, not by size: all its held-out figures were still rising when training ended.
+- Movement itself (which part moves, how, how often, in what order) is read no better than by a blind guess: this base sees
+  clothes, rooms, postures and views, not yet motion.
 - 112 pixels and 8 frames: fast movements alias, small faults are invisible.
 - English only, short answers, no dialogue, no knowledge of the world. One clip at a time was all it saw in training.
 - The figures above are on generated data. They say nothing about any real data set.
@@ -71,8 +82,10 @@ def write_card(weights: Path, results: dict[str, Any], finetuned: dict[str, Any]
 def _held_out(table: dict[str, Any], title: str) -> str:
     lines = [
         f"\n## {title}",
-        "Share of questions answered exactly right by greedy decoding [95 % interval, bootstrap over answers]. *Blind prior*:",
-        "the commonest training answer to that question. *Grey*: all frames grey. *Other*: the frames of another clip.\n",
+        "Share of questions answered exactly right by greedy decoding [95 % interval, bootstrap over "
+        "answers]. *Blind prior*:",
+        "the commonest training answer to that question. *Grey*: all frames grey. *Other*: the frames "
+        "of another clip.\n",
         "| questions about | n | seen | blind prior | grey | other clip |",
         "|---|---|---|---|---|---|",
     ]
@@ -92,17 +105,20 @@ def _physio(results: dict[str, Any], finetuned: dict[str, Any] | None) -> str:
         zero = results["physio_zero_shot"]
         probe = max(results["physio_probe"]["accuracy_by_strength"].values())
         lines.append(
-            f"- Zero-shot exercise identification: {100 * zero['exercise']:.1f} % of {zero['n']} clips (it has no words for them)."
+            f"- Zero-shot exercise identification: {100 * zero['exercise']:.1f} % of {zero['n']} clips (it "
+            f"has no words for them)."
         )
         lines.append(
-            f"- Ridge probe on its frozen vision features, best of three strengths: {100 * probe:.1f} % of 140 clips of unseen "
+            f"- Ridge probe on its frozen vision features, best of three strengths: {100 * probe:.1f} % of "
+            f"140 clips of unseen "
             "people (14 exercises; a random tower: 33 %)."
         )
     if finetuned is not None:
         config, last = finetuned["config"], finetuned["history"][-1]
         lines.append(
             f"- LoRA (rank {config['rank']}, learning rate {config['learning_rate']:g}, batch {config['batch_size']}, "
-            f"{config['epochs']} epochs of {finetuned['num_train']} clips): exercise right in {100 * last['exercise']:.1f} % and the whole "
+            f"{config['epochs']} epochs of {finetuned['num_train']} clips): exercise right in "
+            f"{100 * last['exercise']:.1f} % and the whole "
             f"sentence right in {100 * last['whole_answer']:.1f} % of {last['n']} clips of unseen people."
         )
     return "\n".join(lines)

@@ -63,7 +63,7 @@ def evaluate(weights: Path, shards: Path, num_clips: int, physio: Path | None) -
         "held_out": _table(found),
     }
     with tempfile.TemporaryDirectory() as folder:
-        decoded = _decoded_shard(Path(folder), held_out, num_clips=150)
+        decoded = _decoded_shard(Path(folder), held_out, num_clips=60)
         part = np.arange(len(decoded.truths))
         found = {
             seen: teach.grounded_accuracy(model, packer, decoded, part, seen) for seen in ("clip", "blank", "other")
@@ -143,4 +143,4 @@ def _zero_shot(weights: Path, physio: Path) -> dict[str, Any]:
 if __name__ == "__main__":
     torch.set_num_threads(1)
     weights, shards, out = (Path(argument) for argument in sys.argv[1:4])
-    write_json(out, evaluate(weights, shards, 400, Path(sys.argv[4]) if len(sys.argv) > 4 else None))
+    write_json(out, evaluate(weights, shards, 200, Path(sys.argv[4]) if len(sys.argv) > 4 else None))

@@ -64,7 +64,7 @@ def make(
         )
     finally:
         renderer.wait() if (out / "teach.pt").exists() else renderer.terminate()
-    write_json(out / "results.json", evaluate.evaluate(folder, shards, 400, physio))
+    write_json(out / "results.json", evaluate.evaluate(folder, shards, 200, physio))
     plot.plot_curves(out, out / "curves.png")
 
 

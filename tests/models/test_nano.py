@@ -116,6 +116,6 @@ def test_it_answers_from_the_video_and_not_without_it(nano, held_out):
         by_kind.setdefault(kind, Counter())[expected] += 1
     best_guess = sum(max(counter.values()) for counter in by_kind.values()) / len(seen)
 
-    assert share_right(seen) > best_guess + 0.20
-    assert share_right(seen) > share_right(blind) + 0.25
-    assert share_right(seen) > share_right(wrong) + 0.25
+    assert share_right(seen) > best_guess + 0.30
+    assert share_right(seen) > share_right(blind) + 0.35
+    assert share_right(seen) > share_right(wrong) + 0.35

@@ -96,7 +96,7 @@ def predict(
     if summary.num_errors > max_failed * summary.num_samples:
         where = f"{config.data.path} --videos {config.data.videos}"
         raise BadData(
-            f"{summary.num_errors} of {summary.num_samples} samples failed, --max-failed allows {max_failed:g} of them.",
+            f"{summary.num_errors} of {summary.num_samples} samples failed; --max-failed allows {max_failed:g}.",
             f"All records are kept; `vidtune doctor {where}` shows the causes.",
         )
 
