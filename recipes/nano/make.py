@@ -36,9 +36,7 @@ ALLOCATOR = {
 """Without these glibc hands every large tensor back to the kernel, and half of a step is page faults."""
 
 
-def make(
-    out: Path, num_shards: int, warm: warm_vision.WarmConfig, teaching: teach.TeachConfig, physio: Path | None
-) -> None:
+def make(out: Path, num_shards: int, warm: warm_vision.WarmConfig, teaching: teach.TeachConfig) -> None:
     """Run all stages; finished ones are skipped."""
     torch.set_num_threads(1)
     ensure_torchvision()
@@ -64,7 +62,6 @@ def make(
         )
     finally:
         renderer.wait() if (out / "teach.pt").exists() else renderer.terminate()
-    write_json(out / "results.json", evaluate.evaluate(folder, shards, 200, physio))
     plot.plot_curves(out, out / "curves.png")
 
 
@@ -96,15 +93,17 @@ def main() -> None:
     parser.add_argument(
         "--physio", type=Path, help="a written physio pack, to measure probe and zero-shot on; never trained on"
     )
+    parser.add_argument("--skip-figures", action="store_true", help="make the weights and curves only")
     arguments = parser.parse_args()
     if any(os.environ.get(name) != value for name, value in ALLOCATOR.items()):
         os.execve(  # noqa: S606  (the allocator reads its environment only when a process starts)
             sys.executable, [sys.executable, *sys.argv], {**os.environ, **ALLOCATOR}
         )
     warm = warm_vision.WarmConfig(num_steps=arguments.warm_steps)
-    make(
-        arguments.out, arguments.num_shards, warm, teach.TeachConfig(num_steps=arguments.teach_steps), arguments.physio
-    )
+    make(arguments.out, arguments.num_shards, warm, teach.TeachConfig(num_steps=arguments.teach_steps))
+    if not arguments.skip_figures:
+        figures = evaluate.evaluate(arguments.out / "weights", arguments.out / "shards", 200, arguments.physio)
+        write_json(arguments.out / "results.json", figures)
 
 
 if __name__ == "__main__":

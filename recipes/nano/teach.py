@@ -32,7 +32,7 @@ REPEAT_REQUESTS = ("Repeat: {}", "Say after me: {}", "Write this again: {}")
 class TeachConfig:
     """How long and how hard."""
 
-    num_steps: int = 4500
+    num_steps: int = 3700
     clips_per_batch: int = 8
     num_questions: int = 4
     caption_rate: float = 0.35
@@ -250,8 +250,8 @@ def teach(
     """Train everything; the model is changed in place. Continues from ``out/teach.pt``."""
     torch.manual_seed(config.seed)
     packer = Packer(tokenizer)
+    opened = {p: render.open_shard(p) for p in warm_vision.wait_for_shards(shards_root, 1)}
     held_out = render.open_shard(shards_root / "held_out")
-    opened = {p: render.open_shard(p) for p in warm_vision.wait_for_shards(shards_root, 4)}
     vocabulary = warm_vision.Vocabulary([held_out])
     if vocabulary_names is not None:
         vocabulary.names = vocabulary_names

@@ -226,8 +226,8 @@ def wait_for_shards(root: Path, minimum: int) -> list[Path]:
 def warm_up(model: nn.Module, shards_root: Path, out: Path, config: WarmConfig) -> VisionHeads:
     """Train tower, merger and heads; the model is changed in place. Continues from ``out/vision.pt``."""
     torch.manual_seed(config.seed)
+    opened = {p: render.open_shard(p) for p in wait_for_shards(shards_root, 1)}
     held_out = render.open_shard(shards_root / "held_out")
-    opened = {p: render.open_shard(p) for p in wait_for_shards(shards_root, 4)}
     vocabulary = Vocabulary([held_out, *opened.values()])
     codes = {p: vocabulary.encode(s.truths) for p, s in opened.items()}
     held_codes = vocabulary.encode(held_out.truths)
