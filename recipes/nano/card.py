@@ -113,13 +113,7 @@ def _physio(results: dict[str, Any], finetuned: dict[str, Any] | None) -> str:
             "people (14 exercises; a random tower: 33 %)."
         )
     if finetuned is not None:
-        config, last = finetuned["config"], finetuned["history"][-1]
-        lines.append(
-            f"- LoRA (rank {config['rank']}, learning rate {config['learning_rate']:g}, batch {config['batch_size']}, "
-            f"{config['epochs']} epochs of {finetuned['num_train']} clips): exercise right in "
-            f"{100 * last['exercise']:.1f} % and the whole "
-            f"sentence right in {100 * last['whole_answer']:.1f} % of {last['n']} clips of unseen people."
-        )
+        lines += [f"- {note}" for note in finetuned["notes"]]
     return "\n".join(lines)
 
 
