@@ -53,6 +53,8 @@ docs: $(READY)
 bench: $(READY)
 	$(BIN)/python benchmarks/scoring.py
 	$(BIN)/python benchmarks/inference.py
+	$(BIN)/python benchmarks/frames.py
+	$(BIN)/python benchmarks/selection.py
 	$(BIN)/python benchmarks/demo.py
 
 lock: $(READY)
