@@ -11,7 +11,8 @@ Four ways answer the same samples with the same inputs, interleaved, in one proc
 - and, with decoding of the videos counted in, ``per_sample`` against ``predict_dataset``.
 
 An untuned nano answers in three words, which would measure the prompt and not the answer. So every answer is made as
-long as the true answers are on average, in all ways alike; ``--answer-tokens 0`` lets a tuned model end by itself.
+long as the true answers are on average, in all ways alike; ``--answer-tokens 0`` lets a tuned model end by itself, and
+``--spread`` makes answers of very different lengths, by ending them at rare tokens of their own.
 
 The tokens of all ways are compared. Ratios are of the best wall time and of the least CPU time of all rounds: a busy
 machine makes walls longer, never shorter. Prints JSON and writes ``benchmarks/results/inference.json``.
@@ -26,6 +27,7 @@ import platform
 import statistics
 import tempfile
 import time
+from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -70,7 +72,7 @@ def main() -> None:
         result = {**facts, **measure(arguments, data, Path(scratch))}
     print(json.dumps(result, indent=2))
     if not arguments.dry_run:
-        write_json(RESULT, result)
+        write_json(arguments.out, result)
 
 
 def parse_arguments() -> argparse.Namespace:
@@ -81,7 +83,9 @@ def parse_arguments() -> argparse.Namespace:
     parser.add_argument("--videos", type=Path)
     parser.add_argument("--samples", type=int, default=32)
     parser.add_argument("--answer-tokens", type=int, help="length of every answer; 0: as the model ends it")
+    parser.add_argument("--spread", action="store_true", help="answers of very different lengths, up to 64 tokens")
     parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--out", type=Path, default=RESULT, help="where the result is written")
     parser.add_argument("--dry-run", action="store_true", help="print only")
     return parser.parse_args()
 
@@ -102,9 +106,10 @@ def measure(arguments: argparse.Namespace, data: DataConfig, scratch: Path) -> d
     loaded = load_for_inference(arguments.model, device="cpu", dtype="float32")
     samples = load_samples(data).samples
     config = GenerationConfig(max_new_tokens=64)
-    if arguments.answer_tokens != 0:
+    if arguments.answer_tokens != 0 and not arguments.spread:
         config = GenerationConfig(max_new_tokens=arguments.answer_tokens or mean_answer_tokens(loaded, samples))
-        loaded = replace(loaded, family=NeverEnding(loaded.family))
+    if arguments.answer_tokens != 0:
+        loaded = replace(loaded, family=EndingAt(loaded.family, (10**9,)))
     # All ways use the same loaded weights, and loading them counts in none.
     _predict.load_for_inference = lambda *_, **__: loaded
     paths = [resolve_video(sample, data.videos) for sample in samples]
@@ -112,6 +117,9 @@ def measure(arguments: argparse.Namespace, data: DataConfig, scratch: Path) -> d
         Request(sample.prompt_turns, read_frames(path, SamplingConfig()), sample.sample_id)
         for sample, path in zip(samples, paths, strict=True)
     ]
+    if arguments.spread:
+        endless = Peer(loaded, config).answer(requests, batch_size=8)
+        loaded = replace(loaded, family=EndingAt(loaded.family, rare_ends(endless)))
     peer = Peer(loaded, config)
     attempts = iter(range(10**6))
 
@@ -157,19 +165,33 @@ def mean_answer_tokens(loaded: Any, samples: Sequence[Sample]) -> int:
     return 1 + round(statistics.mean(len(tokens) for tokens in answers))
 
 
-class NeverEnding:
-    """A family whose models have no end token, so that an answer is as long as it may be."""
+def rare_ends(answers: Answers) -> tuple[int, ...]:
+    """Return tokens at which answers end early, late and at their longest.
 
-    def __init__(self, family: Any) -> None:
+    Of every sixth answer the token that occurs in fewest others, near a place that moves from front to back.
+    """
+    in_answers = Counter(token for tokens in answers for token in set(tokens))
+    ends = set()
+    for index, tokens in list(enumerate(answers))[::6]:
+        place = 3 + index * (len(tokens) - 6) // len(answers)
+        ends.add(min(tokens[place - 2 : place + 3], key=lambda token: in_answers[token]))
+    return tuple(sorted(ends))
+
+
+class EndingAt:
+    """A family whose answers end at other tokens; with one that no vocabulary has, each is as long as it may be."""
+
+    def __init__(self, family: Any, end_ids: tuple[int, ...]) -> None:
         self._family = family
+        self._end_ids = end_ids
 
     def __getattr__(self, name: str) -> Any:
         """Everything else is the family's own."""
         return getattr(self._family, name)
 
     def end_of_turn_ids(self, processor: Any) -> tuple[int, ...]:
-        """Return a token that no vocabulary has."""
-        return (10**9,)
+        """Return what was asked for instead of the family's own."""
+        return self._end_ids
 
 
 class Peer:
@@ -219,7 +241,12 @@ def summarise(times: Times, answers: dict[str, Answers], num_samples: int) -> di
     lengths = [len(tokens) for tokens in expected]
     return {
         "num_samples": num_samples,
-        "new_tokens": {"total": sum(lengths), "shortest": min(lengths), "longest": max(lengths)},
+        "new_tokens": {
+            "total": sum(lengths),
+            "shortest": min(lengths),
+            "median": statistics.median(lengths),
+            "longest": max(lengths),
+        },
         "same_tokens_as_per_sample": {
             name: f"{sum(a == b for a, b in zip(answers[name], expected, strict=True))} of {num_samples}"
             for name in ("vidtune", static)

@@ -65,7 +65,7 @@ class Shape:
 
     vision_width: int = 128
     vision_depth: int = 5
-    vision_heads: int = 2
+    vision_heads: int = 4
     vision_mlp_ratio: int = 3
     text_width: int = 256
     text_depth: int = 5
@@ -195,6 +195,8 @@ def build_model(tokenizer: Any, shape: Shape, seed: int) -> Any:
     )
     model = Qwen2VLForConditionalGeneration(config)
     _spread_weights(model, max(shape.vision_depth, shape.text_depth))
+    _start_patches_as_cosines(model.model.visual)
+    _start_heads_as_neighbours(model.model.visual)
     model.generation_config = GenerationConfig(
         do_sample=False,
         eos_token_id=[ids["<|im_end|>"], ids["<|endoftext|>"]],
@@ -214,6 +216,63 @@ def _spread_weights(model: Any, depth: int) -> None:
                 is_last = name.endswith(("proj.weight", "fc2.weight")) and "_proj" not in name
                 is_last = is_last or name.endswith(("o_proj.weight", "down_proj.weight"))
                 weight.normal_(0.0, weight.shape[1] ** -0.5 / ((2 * depth) ** 0.5 if is_last else 1.0))
+
+
+def _start_patches_as_cosines(visual: Any) -> None:
+    """Let each patch start as its low frequencies, light before colour, still before change: nothing is lost at first.
+
+    The scales bring every channel near unit variance on rendered frames.
+    """
+    import torch
+
+    weight = visual.patch_embed.proj.weight
+    side, width = weight.shape[-1], weight.shape[0]
+    at = (np.arange(side) + 0.5) * np.pi / side
+    waves = np.stack([np.cos(k * at) * (2 if k else 1) ** 0.5 for k in range(side)]) / side**0.5
+    order = sorted((u * u + v * v, u, v) for u in range(side) for v in range(side))
+    colours = {
+        "light": np.ones(3) / 3**0.5,
+        "red": np.array([1, -1, 0]) / 2**0.5,
+        "blue": np.array([1, 1, -2]) / 6**0.5,
+    }
+    shares = (("light", 1, 0.36), ("red", 1, 0.125), ("blue", 1, 0.125), ("light", -1, 0.28), ("red", -1, 0.06))
+    plan = [(name, sign, freq) for name, sign, share in shares for freq in order[: int(width * share)]]
+    plan += [("blue", -1, freq) for freq in order[: width - len(plan)]]
+    start = np.zeros(tuple(weight.shape), np.float32)
+    for row, (name, sign, (radius, u, v)) in zip(start, plan, strict=True):
+        wave = np.einsum("c,t,h,w->cthw", colours[name], np.array([1, sign]) / 2**0.5, waves[u], waves[v])
+        typical = (8.0 if name == "light" else 3.5) / (1.0 + radius) ** 0.75 * (1.0 if sign > 0 else 0.28)
+        row[:] = wave / (typical + 0.05)
+    with torch.no_grad():
+        weight.copy_(torch.from_numpy(start))
+
+
+def _start_heads_as_neighbours(visual: Any, sharpness: float = 5.0, content: float = 0.3) -> None:
+    """Let the heads of all blocks but the last start by looking at one neighbouring patch each, as a convolution would.
+
+    The biases of queries and keys turn with the rotary embedding, so a constant pair of them prefers one distance.
+    The idea is d'Ascoli et al. 2021 (ConViT); the weights are free to leave it.
+    """
+    import torch
+
+    cross, corners = ((-1, 0), (1, 0), (0, -1), (0, 1)), ((-1, -1), (-1, 1), (1, -1), (1, 1))
+    far = tuple((2 * row, 2 * column) for row, column in cross)
+    frequencies = visual.rotary_pos_emb.original_inv_freq.float()
+    twice = torch.cat([frequencies, frequencies])
+    with torch.no_grad():
+        for block, offsets in zip(visual.blocks[:-1], (cross, corners, far, cross), strict=False):
+            heads = block.attn.num_heads
+            query, key, _ = block.attn.qkv.weight.chunk(3)
+            query.mul_(content)
+            key.mul_(content)
+            size = query.shape[0] // heads
+            bias = block.attn.qkv.bias.view(3, heads, size).zero_()
+            strength = (sharpness * size**0.5) ** 0.5
+            for head in range(heads):
+                row, column = offsets[head % 4]
+                turns = twice * torch.cat([torch.full_like(frequencies, row), torch.full_like(frequencies, column)])
+                bias[0, head, : size // 2] = strength
+                bias[1, head] = strength * torch.cat([turns.cos(), -turns.sin()])
 
 
 def save_folder(model: Any, processor: Any, folder: Path) -> None:

@@ -22,7 +22,7 @@ no exercise and gives no advice; that is what fine-tuning adds.
 
 | | |
 |---|---|
-| architecture | Qwen2-VL: vision tower 128 wide, 5 blocks, 2 heads; merger 2 x 2; text model 256 wide, 5 \
+| architecture | Qwen2-VL: vision tower 128 wide, 5 blocks, 4 heads; merger 2 x 2; text model 256 wide, 5 \
 layers, 4 heads (2 key-value), tied embeddings |
 | parameters | {total:,}: vision blocks and patches {vision:,}, merger {merger:,}, text model {text:,} |
 | sees | 8 frames of 112 x 112 (any clip is resized to that many pixels), 64 video tokens |

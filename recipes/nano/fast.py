@@ -12,6 +12,7 @@ from typing import Any
 
 import torch
 import torch.nn.functional as F
+import workers
 
 MEAN = (0.48145466, 0.4578275, 0.40821073)
 STD = (0.26862954, 0.26130258, 0.27577711)
@@ -81,9 +82,14 @@ class MasterAdamW:
         for group in self.inner.param_groups:
             group["lr"] = group["base_lr"] * lr_factor
         self.inner.step()
+        self.publish()
+        return float(norm)
+
+    @torch.no_grad()
+    def publish(self) -> None:
+        """Copy the masters into the network."""
         for live, master in zip(self.live, self.masters, strict=True):
             live.copy_(master)
-        return float(norm)
 
     def state(self) -> dict[str, Any]:
         """Return all that ``load`` needs."""
@@ -96,18 +102,125 @@ class MasterAdamW:
         for group, rate in zip(self.inner.param_groups, rates, strict=True):
             group["base_lr"] = rate
         with torch.no_grad():
-            for mine, saved, live in zip(self.masters, state["masters"], self.live, strict=True):
+            for mine, saved in zip(self.masters, state["masters"], strict=True):
                 mine.copy_(saved)
-                live.copy_(saved)
+        self.publish()
 
 
-def parameter_groups(module: torch.nn.Module, lr: float) -> list[dict[str, Any]]:
-    """Return optimizer groups of a module: matrices with weight decay, vectors without."""
-    matrices = [p for p in module.parameters() if p.ndim > 1]
-    vectors = [p for p in module.parameters() if p.ndim <= 1]
+class Muon:
+    """Momentum whose update is made orthogonal (Jordan et al. 2024), on float32 copies of bfloat16 matrices.
+
+    For the matrices inside transformer blocks. Those of one shape are treated together; a fused query, key and value
+    matrix counts as three. Interface as ``MasterAdamW``.
+    """
+
+    def __init__(self, matrices: list[torch.Tensor], lr: float, momentum: float = 0.95, decay: float = 0.05) -> None:
+        self.live = matrices
+        self.masters = [p.detach().float().clone() for p in matrices]
+        self.moments = [torch.zeros_like(m) for m in self.masters]
+        self.lr, self.momentum, self.decay = lr, momentum, decay
+        self.by_shape: dict[tuple[int, int], list[int]] = {}
+        for index, matrix in enumerate(matrices):
+            rows, columns = matrix.shape
+            self.by_shape.setdefault((columns if rows == 3 * columns else rows, columns), []).append(index)
+
+    @torch.no_grad()
+    def step(self, lr_factor: float) -> None:
+        """Update and copy back."""
+        lr = self.lr * lr_factor
+        for (rows, columns), indices in self.by_shape.items():
+            updates = []
+            for index in indices:
+                gradient, moment = self.live[index].grad.float(), self.moments[index]
+                self.live[index].grad = None
+                moment.mul_(self.momentum).add_(gradient)
+                updates.append((gradient + self.momentum * moment).view(-1, rows, columns))
+            turned = _orthogonal(torch.cat(updates)) * max(1.0, rows / columns) ** 0.5
+            sizes = [u.shape[0] for u in updates]
+            for index, update in zip(indices, turned.split(sizes), strict=True):
+                master = self.masters[index]
+                master.mul_(1 - lr * self.decay).add_(update.reshape_as(master), alpha=-lr)
+        self.publish()
+
+    @torch.no_grad()
+    def publish(self) -> None:
+        """Copy the masters into the network."""
+        for live, master in zip(self.live, self.masters, strict=True):
+            live.copy_(master)
+
+    def state(self) -> dict[str, Any]:
+        """Return all that ``load`` needs."""
+        return {"moments": self.moments, "masters": self.masters}
+
+    def load(self, state: dict[str, Any]) -> None:
+        """Continue from ``state``."""
+        with torch.no_grad():
+            for mine, saved in zip(self.masters + self.moments, state["masters"] + state["moments"], strict=True):
+                mine.copy_(saved)
+        self.publish()
+
+
+def _orthogonal(matrices_nrc: torch.Tensor) -> torch.Tensor:
+    """Return matrices with the same singular vectors and singular values near 1 (quintic Newton-Schulz, 5 rounds)."""
+    x = matrices_nrc.bfloat16()
+    is_tall = x.shape[1] > x.shape[2]
+    if is_tall:
+        x = x.transpose(1, 2)
+    x = x / (x.norm(dim=(1, 2), keepdim=True) + 1e-7)
+    for _ in range(5):
+        gram = x @ x.transpose(1, 2)
+        x = 3.4445 * x + (-4.7750 * gram + 2.0315 * gram @ gram) @ x
+    return (x.transpose(1, 2) if is_tall else x).float()
+
+
+class Optimizers:
+    """Muon for the matrices of blocks and layers, AdamW for the rest, workers' weights averaged now and then."""
+
+    def __init__(self, modules: list[tuple[torch.nn.Module, float, float]], average_every: int = 10) -> None:
+        """Take (module, AdamW rate, Muon rate) for each part of the network; Muon rate 0 keeps a part on AdamW."""
+        muons, groups = [], []
+        for module, adam_rate, muon_rate in modules:
+            is_inner = {
+                id(p)
+                for name, p in module.named_parameters()
+                if muon_rate and p.ndim == 2 and name.startswith(("blocks.", "layers."))
+            }
+            if is_inner:
+                muons.append(Muon([p for p in module.parameters() if id(p) in is_inner], muon_rate))
+            groups += parameter_groups([p for p in module.parameters() if id(p) not in is_inner], adam_rate)
+        self.parts = [*muons, MasterAdamW(groups)]
+        self.average_every, self._steps = average_every, 0
+
+    def step(self, lr_factor: float) -> None:
+        """Update everything."""
+        for part in self.parts:
+            part.step(lr_factor)
+        self._steps += 1
+        if self._steps % self.average_every == 0:
+            self.agree()
+
+    def agree(self) -> None:
+        """Give all workers the mean of their weights."""
+        if workers.count() > 1:
+            workers.average([master for part in self.parts for master in part.masters])
+            for part in self.parts:
+                part.publish()
+
+    def state(self) -> list[dict[str, Any]]:
+        """Return all that ``load`` needs."""
+        return [part.state() for part in self.parts]
+
+    def load(self, states: list[dict[str, Any]]) -> None:
+        """Continue from ``states``."""
+        for part, state in zip(self.parts, states, strict=True):
+            part.load(state)
+
+
+def parameter_groups(parameters: list[torch.nn.Parameter], lr: float) -> list[dict[str, Any]]:
+    """Return AdamW's groups: matrices with weight decay, vectors without."""
     return [
-        {"params": matrices, "lr": lr, "weight_decay": 0.05},
-        {"params": vectors, "lr": lr, "weight_decay": 0.0},
+        {"params": [p for p in parameters if p.ndim > 1], "lr": lr, "weight_decay": 0.05},
+        {"params": [p for p in parameters if p.ndim <= 1], "lr": lr, "weight_decay": 0.0},
     ]
 
 

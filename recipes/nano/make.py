@@ -13,16 +13,16 @@ import argparse
 import os
 import subprocess
 import sys
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import build
 import evaluate
-import fast
 import plot
 import teach
 import torch
 import warm_vision
+import workers
 
 from vidtune.core.durable import write_json
 from vidtune.models import ensure_torchvision
@@ -36,51 +36,43 @@ ALLOCATOR = {
 """Without these glibc hands every large tensor back to the kernel, and half of a step is page faults."""
 
 
-def make(out: Path, num_shards: int, warm: warm_vision.WarmConfig, teaching: teach.TeachConfig) -> None:
+@dataclass(frozen=True)
+class MakeConfig:
+    """Everything about one run."""
+
+    out: Path
+    num_shards: int = 60
+    num_workers: int = 2
+    warm: warm_vision.WarmConfig = warm_vision.WarmConfig()
+    teaching: teach.TeachConfig = teach.TeachConfig()
+
+
+def make(config: MakeConfig) -> None:
     """Run all stages; finished ones are skipped."""
-    torch.set_num_threads(1)
-    ensure_torchvision()
-    shards = out / "shards"
     renderer = subprocess.Popen(
-        [sys.executable, str(Path(__file__).with_name("render.py")), str(shards), str(num_shards)]
+        [sys.executable, str(Path(__file__).with_name("render.py")), str(config.out / "shards"), str(config.num_shards)]
     )
     try:
-        tokenizer = build.build_tokenizer(build.tokenizer_text())
-        processor = build.build_processor(tokenizer)
-        model = build.build_model(tokenizer, build.Shape(), seed=0)
-        heads, names = _warm(model, shards, out, warm)
-        folder = out / "weights"
-        teach.teach(
-            model,
-            tokenizer,
-            shards,
-            out,
-            teaching,
-            heads,
-            names,
-            lambda step: build.save_folder(model, processor, folder),
-        )
+        workers.run(train, config.num_workers, config.out, config)
     finally:
-        renderer.wait() if (out / "teach.pt").exists() else renderer.terminate()
-    plot.plot_curves(out, out / "curves.png")
+        renderer.terminate()
+    plot.plot_curves(config.out, config.out / "curves.png")
 
 
-def _warm(model: Any, shards: Path, out: Path, config: warm_vision.WarmConfig) -> tuple[Any, dict[str, list[str]]]:
-    """Warm up, or take the finished warm-up from its checkpoint."""
-    warm_vision.warm_up(model, shards, out, config)
-    saved = torch.load(out / "vision.pt", weights_only=False)
-    sizes = [len(saved["names"][field]) for field in warm_vision.CLASS_FIELDS]
-    heads = warm_vision.VisionHeads(build.Shape().text_width, sizes)
-    load_masters([model.model.visual, heads], saved)
-    return heads, saved["names"]
-
-
-def load_masters(modules: list[torch.nn.Module], saved: dict[str, Any]) -> None:
-    """Copy a stage's float32 parameters into modules, in the optimizer's order."""
-    order = [p for module in modules for group in fast.parameter_groups(module, 1.0) for p in group["params"]]
-    with torch.no_grad():
-        for parameter, master in zip(order, saved["optimizer"]["masters"], strict=True):
-            parameter.copy_(master)
+def train(config: MakeConfig) -> None:
+    """Warm up and teach; what every worker runs."""
+    torch.set_num_threads(1)
+    ensure_torchvision()
+    shards = config.out / "shards"
+    tokenizer = build.build_tokenizer(build.tokenizer_text())
+    processor = build.build_processor(tokenizer)
+    model = build.build_model(tokenizer, build.Shape(), seed=0)
+    warm_vision.warm_up(model, shards, config.out, config.warm)
+    workers.wait()
+    teach.teach(
+        model, tokenizer, shards, config.out, config.teaching,
+        lambda step: build.save_folder(model, processor, config.out / "weights"),
+    )  # fmt: skip
 
 
 def main() -> None:
@@ -88,6 +80,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--num-shards", type=int, default=60, help="training shards of 1000 clips")
+    parser.add_argument("--workers", type=int, default=MakeConfig.num_workers, help="processes of one core each")
     parser.add_argument("--warm-steps", type=int, default=warm_vision.WarmConfig.num_steps)
     parser.add_argument("--teach-steps", type=int, default=teach.TeachConfig.num_steps)
     parser.add_argument(
@@ -100,7 +93,8 @@ def main() -> None:
             sys.executable, [sys.executable, *sys.argv], {**os.environ, **ALLOCATOR}
         )
     warm = warm_vision.WarmConfig(num_steps=arguments.warm_steps)
-    make(arguments.out, arguments.num_shards, warm, teach.TeachConfig(num_steps=arguments.teach_steps))
+    teaching = teach.TeachConfig(num_steps=arguments.teach_steps)
+    make(MakeConfig(arguments.out, arguments.num_shards, arguments.workers, warm, teaching))
     if not arguments.skip_figures:
         figures = evaluate.evaluate(arguments.out / "weights", arguments.out / "shards", 200, arguments.physio)
         write_json(arguments.out / "results.json", figures)

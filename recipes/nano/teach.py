@@ -3,7 +3,8 @@
 One sequence holds a clip and several separate exchanges about it. Each exchange sees the clip and itself
 only, at the positions it would have alone, so one pass of the vision tower teaches many answers. Captions
 and exercises in repeating ordinary words (so that every token of the vocabulary can be said) come along.
-The heads of stage 1 stay on with a small weight, which keeps the eyes open.
+The heads of stage 1 stay on with a small weight, which keeps the eyes open, and ``motion_heads`` teaches the
+text model to put the clip's moments together.
 """
 
 from __future__ import annotations
@@ -13,18 +14,23 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import augment
 import fast
+import motion_heads
 import numpy as np
 import render
 import torch
 import torch.nn.functional as F
 import warm_vision
 import words
+import workers
 from torch import nn
 
 from vidtune.packs.generic._language import CAPTION_REQUESTS, ask, write_caption
 
 NUM_VIDEO_TOKENS = 64
+MOTION_LAYER = 3
+COLOURS = frozenset(("top", "trousers", "hair", "wall", "floor"))
 REPEAT_REQUESTS = ("Repeat: {}", "Say after me: {}", "Write this again: {}")
 
 
@@ -32,16 +38,20 @@ REPEAT_REQUESTS = ("Repeat: {}", "Say after me: {}", "Write this again: {}")
 class TeachConfig:
     """How long and how hard."""
 
-    num_steps: int = 3700
+    num_steps: int = 6000
     clips_per_batch: int = 8
-    num_questions: int = 4
+    """Of each worker."""
+    num_questions: int = 6
     caption_rate: float = 0.35
     repeat_rate: float = 0.2
     text_rate: float = 8.0e-4
     vision_rate: float = 4.0e-4
-    heads_weight: float = 0.1
+    vision_muon_rate: float = 6.0e-3
+    look_weight: float = 0.1
+    motion_weight: float = 0.4
     warmup_steps: int = 100
     seed: int = 0
+    augment: augment.AugmentConfig = augment.AugmentConfig(zoom=(0.82, 1.15), recolour_rate=0.3)
 
 
 @dataclass
@@ -77,7 +87,8 @@ class Packer:
         """Pack (question, answer, weight) lists, one list a clip."""
         start = len(self.prefix)
         rows = [self._row(clip) for clip in exchanges]
-        longest = -(-max(len(row[0]) for row in rows) // 8) * 8
+        # Few different lengths: each is compiled once.
+        longest = -(-max(len(row[0]) for row in rows) // 32) * 32
         size = (len(rows), longest)
         ids = torch.full(size, self.pad_id)
         positions = torch.zeros((3, *size), dtype=torch.long)
@@ -117,24 +128,41 @@ class Packer:
 class Speaker(nn.Module):
     """The language model's arithmetic on packed batches: transformers' weights, one attention with our mask."""
 
-    def __init__(self, model: Any) -> None:
+    def __init__(self, model: Any, *, is_compiled: bool = False) -> None:
         super().__init__()
         self.text = model.model.language_model
+        self.layers = torch.compile(self._layers, dynamic=False) if is_compiled else self._layers
         rope = self.text.rotary_emb
         self.inv_freq, self.sections = rope.original_inv_freq.clone(), list(rope.mrope_section)
 
-    def forward(self, tokens_nmd: torch.Tensor, packed: Packed, video_id: int) -> torch.Tensor:
-        """Return logits (b, l, vocabulary)."""
+    def forward(
+        self, tokens_nmd: torch.Tensor, packed: Packed, video_id: int
+    ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+        """Return the last hidden states (b, l, width), and from the middle those after each pair and after the clip.
+
+        The middle is where they are taken because later layers can still read there what the heads ask for.
+        """
         x = F.embedding(packed.token_ids_bl, self.text.embed_tokens.weight)
         b, length, width = x.shape
         x = torch.where((packed.token_ids_bl == video_id)[..., None], self._placed(tokens_nmd, packed, video_id, x), x)
         cos, sin = self._rope(packed.positions_3bl, x.dtype)
         bias = torch.zeros(packed.mask_bll.shape, dtype=x.dtype).masked_fill_(~packed.mask_bll, -30000.0)[:, None]
-        for layer in self.text.layers:
+        start = int((packed.token_ids_bl[0] == video_id).nonzero()[0])
+        ends = torch.arange(1, 5) * (NUM_VIDEO_TOKENS // 4) + start - 1
+        last, middle = self.layers(x, cos, sin, bias)
+        return last, middle[:, ends], middle[:, start + NUM_VIDEO_TOKENS]
+
+    def _layers(
+        self, x: torch.Tensor, cos: torch.Tensor, sin: torch.Tensor, bias: torch.Tensor
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        middle = x
+        for number, layer in enumerate(self.text.layers):
+            if number == MOTION_LAYER:
+                middle = x
             x = x + self._attend(layer.self_attn, _norm(layer.input_layernorm, x), cos, sin, bias)
             h = _norm(layer.post_attention_layernorm, x)
             x = x + layer.mlp.down_proj(F.silu(layer.mlp.gate_proj(h)) * layer.mlp.up_proj(h))
-        return _norm(self.text.norm, x)
+        return _norm(self.text.norm, x), middle
 
     def _placed(self, tokens: torch.Tensor, packed: Packed, video_id: int, like: torch.Tensor) -> torch.Tensor:
         start = int((packed.token_ids_bl[0] == video_id).nonzero()[0])
@@ -172,10 +200,16 @@ def answer_loss(hidden: torch.Tensor, embedding: torch.Tensor, packed: Packed) -
     return (each * weights[chosen]).sum() / weights[chosen].sum()
 
 
-def write_exchanges(truth: Any, rng: np.random.Generator, config: TeachConfig) -> list[tuple[str, str, float]]:
-    """Return what is asked about one clip in one pass."""
-    made = [(pair.question, pair.answer, 1.0) for pair in ask(truth, rng, config.num_questions)]
-    if rng.random() < config.caption_rate:
+def write_exchanges(
+    example: augment.Example, rng: np.random.Generator, config: TeachConfig
+) -> list[tuple[str, str, float]]:
+    """Return what is asked about one clip in one pass; of recoloured clips nothing about colours."""
+    truth = example.truth
+    pairs = ask(truth, rng, 40)
+    if example.is_recoloured:
+        pairs = [pair for pair in pairs if pair.kind not in COLOURS]
+    made = [(pair.question, pair.answer, 1.0) for pair in pairs[: config.num_questions]]
+    if not example.is_recoloured and rng.random() < config.caption_rate:
         made.append((CAPTION_REQUESTS[int(rng.integers(len(CAPTION_REQUESTS)))], write_caption(truth, rng), 0.35))
     if rng.random() < config.repeat_rate:
         line = words.word_salad(rng, 1)[0]
@@ -190,7 +224,7 @@ def check_same_text(model: Any, tokenizer: Any) -> float:
     packed = packer.pack([[("What moves?", "the left arm", 1.0)]])
     frames = torch.randint(0, 255, (1, 8, 112, 112, 3), dtype=torch.uint8)
     tokens = fast.encode_pairs(model.model.visual, fast.to_patches(frames), *fast.rotary(model.model.visual))
-    ours = F.linear(speaker(tokens, packed, packer.video_id), model.model.language_model.embed_tokens.weight)
+    ours = F.linear(speaker(tokens, packed, packer.video_id)[0], model.model.language_model.embed_tokens.weight)
     length = int((packed.token_ids_bl[0] != packer.pad_id).sum())
     ids = packed.token_ids_bl[:, :length]
     stock = model(
@@ -224,7 +258,7 @@ def grounded_accuracy(
         tokens = fast.encode_pairs(
             visual, fast.to_patches(torch.from_numpy(np.ascontiguousarray(frames))).to(cos.dtype), cos, sin
         )
-        hidden = speaker(tokens, packed, packer.video_id)
+        hidden, _, _ = speaker(tokens, packed, packer.video_id)
         best = F.linear(hidden, model.model.language_model.embed_tokens.weight).argmax(-1)
         for row, pairs in enumerate(asked):
             right = best[row, :-1] == packed.labels_bl[row, 1:]
@@ -238,33 +272,29 @@ def grounded_accuracy(
 
 
 def teach(
-    model: Any,
-    tokenizer: Any,
-    shards_root: Path,
-    out: Path,
-    config: TeachConfig,
-    heads: nn.Module | None,
-    vocabulary_names: dict | None,
-    on_checkpoint: Any = None,
+    model: Any, tokenizer: Any, shards_root: Path, out: Path, config: TeachConfig, on_checkpoint: Any = None
 ) -> None:
-    """Train everything; the model is changed in place. Continues from ``out/teach.pt``."""
+    """Train everything, in place. Starts from ``out/vision.pt``, continues from ``out/teach.pt``."""
     torch.manual_seed(config.seed)
     packer = Packer(tokenizer)
-    opened = {p: render.open_shard(p) for p in warm_vision.wait_for_shards(shards_root, 1)}
     held_out = render.open_shard(shards_root / "held_out")
+    seen = torch.load(out / "vision.pt", weights_only=False)
     vocabulary = warm_vision.Vocabulary([held_out])
-    if vocabulary_names is not None:
-        vocabulary.names = vocabulary_names
-    codes = {p: vocabulary.encode(s.truths) for p, s in opened.items()}
+    vocabulary.names = seen["names"]
     model.bfloat16()
-    heads = (heads or warm_vision.VisionHeads(256, vocabulary.sizes)).bfloat16()
-    visual, text, speaker = model.model.visual, model.model.language_model, Speaker(model)
-    groups = [
-        *fast.parameter_groups(visual, config.vision_rate),
-        *fast.parameter_groups(heads, config.vision_rate),
-        *fast.parameter_groups(text, config.text_rate),
-    ]
-    optimizer = fast.MasterAdamW(groups)
+    visual, text, speaker = model.model.visual, model.model.language_model, Speaker(model, is_compiled=True)
+    heads = warm_vision.VisionHeads(visual.merger.mlp[2].out_features, vocabulary.sizes).bfloat16()
+    visual.load_state_dict(seen["visual"])
+    heads.load_state_dict(seen["heads"])
+    motion = motion_heads.MotionHeads(text.embed_tokens.embedding_dim).bfloat16()
+    optimizer = fast.Optimizers(
+        [
+            (visual, config.vision_rate, config.vision_muon_rate),
+            (heads, config.vision_rate, 0.0),
+            (motion, config.text_rate, 0.0),
+            (text, config.text_rate, 0.0),
+        ]
+    )
     cos, sin = (r.bfloat16() for r in fast.rotary(visual))
     encode = torch.compile(lambda x: fast.encode_pairs(visual, x, cos, sin), dynamic=False)
     start, seconds = 0, 0.0
@@ -274,46 +304,44 @@ def teach(
         optimizer.load(saved["optimizer"])
         start, seconds = saved["step"], saved["seconds"]
     log = warm_vision.CurveLog(out / "teach.csv")
-    rng = np.random.default_rng([config.seed, 5, start])
-    order: list[tuple[Path, np.ndarray]] = []
+    feed = warm_vision.Feed(shards_root, (config.seed, 5, start), config.augment)
     tick = time.monotonic()
-    all_pairs = np.arange(4)
     for step in range(start, config.num_steps):
-        if not order:
-            for p in warm_vision.wait_for_shards(shards_root, 1):
-                if p not in opened:
-                    opened[p] = render.open_shard(p)
-                    codes[p] = vocabulary.encode(opened[p].truths)
-            order = warm_vision._shuffled_batches(opened, rng, config.clips_per_batch)
-        path, clips = order.pop()
-        shard = opened[path]
-        pairs = np.repeat(all_pairs[None], len(clips), axis=0)
-        tokens = encode(warm_vision._pixels(shard, clips, pairs))
-        packed = packer.pack([write_exchanges(shard.truths[c], rng, config) for c in clips])
-        said = answer_loss(speaker(tokens, packed, packer.video_id), text.embed_tokens.weight, packed)
-        looked, _ = warm_vision.heads_loss(heads, tokens, warm_vision.pair_targets(shard, codes[path], clips, pairs))
-        (said + config.heads_weight * looked).backward()
-        norm = optimizer.step(warm_vision.learning_rate_factor(step, config.warmup_steps, config.num_steps))
+        examples = feed.draw(config.clips_per_batch, 4)
+        tokens = encode(warm_vision.as_patches(examples))
+        packed = packer.pack([write_exchanges(example, feed.rng, config) for example in examples])
+        hidden, pairs, clip = speaker(tokens, packed, packer.video_id)
+        said = answer_loss(hidden, text.embed_tokens.weight, packed)
+        looked, _ = warm_vision.heads_loss(
+            heads, tokens, warm_vision.pair_targets(examples, vocabulary.encode_examples(examples))
+        )
+        moved, moved_parts = motion.loss(pairs, clip, examples)
+        (said + config.look_weight * looked + config.motion_weight * moved).backward()
+        optimizer.step(warm_vision.learning_rate_factor(step, config.warmup_steps, config.num_steps))
         done = step + 1
-        if done % 100 == 0 or done == config.num_steps:
+        is_marked = done % 500 == 0 or done == config.num_steps
+        if is_marked:
+            optimizer.agree()
+        if workers.rank() == 0 and (is_marked or done % 100 == 0):
             spent = seconds + time.monotonic() - tick
-            row = {
-                "step": done,
-                "seconds": round(spent, 1),
-                "said": float(said.detach()),
-                "looked": float(looked.detach()),
-                "norm": norm,
-            }
-            if done % 400 == 0 or done == config.num_steps:
-                for seen in ("clip", "blank", "other"):
-                    found = grounded_accuracy(model, packer, held_out, np.arange(64), seen)
-                    row[f"held_out_{seen}"] = float(np.mean([x for v in found.values() for x in v]))
-                    if seen == "clip":
-                        row |= {f"kind_{k}": float(np.mean(v)) for k, v in found.items()}
+            row = {"step": done, "seconds": round(spent, 1), "said": float(said.detach())}
+            row |= {"looked": float(looked.detach()), **moved_parts}
+            if is_marked:
+                row |= _held_out_figures(model, packer, held_out)
+                torch.save(
+                    {"optimizer": optimizer.state(), "step": done, "seconds": spent}, checkpoint.with_suffix(".tmp")
+                )
+                checkpoint.with_suffix(".tmp").replace(checkpoint)
+                if on_checkpoint is not None:
+                    on_checkpoint(done)
             log.write(row)
-        if done % 400 == 0 or done == config.num_steps:
-            state = {"optimizer": optimizer.state(), "step": done, "seconds": seconds + time.monotonic() - tick}
-            torch.save(state, checkpoint.with_suffix(".tmp"))
-            checkpoint.with_suffix(".tmp").replace(checkpoint)
-            if on_checkpoint is not None:
-                on_checkpoint(done)
+
+
+def _held_out_figures(model: Any, packer: Packer, held_out: render.Shard) -> dict[str, float]:
+    row: dict[str, float] = {}
+    for seen in ("clip", "blank", "other"):
+        found = grounded_accuracy(model, packer, held_out, np.arange(48), seen)
+        row[f"held_out_{seen}"] = float(np.mean([x for v in found.values() for x in v]))
+        if seen == "clip":
+            row |= {f"kind_{k}": float(np.mean(v)) for k, v in found.items()}
+    return row

@@ -12,11 +12,13 @@ import time
 from dataclasses import dataclass
 from pathlib import Path
 
+import augment
 import fast
 import numpy as np
 import render
 import torch
 import torch.nn.functional as F
+import workers
 from torch import nn
 
 CLASS_FIELDS = (
@@ -33,6 +35,7 @@ CLASS_FIELDS = (
     "feet",
     "hands",
 )
+NUM_COLOURS = 5
 NUM_JOINTS, NUM_ANGLES = len(render.JOINTS), len(render.ANGLES)
 
 
@@ -52,12 +55,14 @@ PART_RADII = torch.tensor([radius for _, _, radius in PARTS])
 class WarmConfig:
     """How long and how hard."""
 
-    num_steps: int = 12000
+    num_steps: int = 20000
     clips_per_batch: int = 16
-    pairs_per_clip: int = 1
-    learning_rate: float = 8e-4
-    warmup_steps: int = 300
+    """Of each worker; of every clip one frame pair."""
+    learning_rate: float = 1e-3
+    muon_rate: float = 0.02
+    warmup_steps: int = 200
     seed: int = 0
+    augment: augment.AugmentConfig = augment.AugmentConfig()
 
 
 @dataclass
@@ -84,6 +89,14 @@ class Vocabulary:
             [[row.get(str(getattr(t, f)), -100) for f, row in zip(CLASS_FIELDS, table, strict=True)] for t in truths]
         )
 
+    def encode_examples(self, examples: list[augment.Example]) -> np.ndarray:
+        """Return class indices (example, field); recoloured clips have no colours to name."""
+        codes = self.encode([e.truth for e in examples])
+        for row, example in zip(codes, examples, strict=True):
+            if example.is_recoloured:
+                row[:NUM_COLOURS] = -100
+        return codes
+
     @property
     def sizes(self) -> list[int]:
         """Return the number of classes of each field."""
@@ -108,6 +121,7 @@ class VisionHeads(nn.Module):
         self.cells = nn.Linear(width, NUM_JOINTS)
         self.offsets = nn.Linear(width, NUM_JOINTS * 4)
         self.map = nn.Linear(width, 2 * 16 * len(PARTS))
+        self.plain = nn.Linear(width, sum(self.sizes))
 
     def forward(self, tokens_nmd: torch.Tensor) -> tuple[list[torch.Tensor], torch.Tensor]:
         """Return ([joints_xy, joints_body, angles, change, *class logits], joint-in-cell logits (n, joint, cell))."""
@@ -121,6 +135,14 @@ class VisionHeads(nn.Module):
         pooled = torch.cat([(weights.transpose(1, 2) @ mixed).flatten(1), mixed.mean(1)], dim=1)
         outs = self.out(self.hidden(pooled)).float().split(self.sizes, dim=1)
         return [joints_xy.flatten(1), *outs], cells
+
+    def from_mean(self, tokens_nmd: torch.Tensor) -> list[torch.Tensor]:
+        """Return what ``forward`` does but joints_xy, read by one matrix off the mean token.
+
+        What lies there is easy prey for the text model, which knows no absolute places either: the mean over a moment's
+        tokens, and the difference of two moments, cost it one head each.
+        """
+        return list(self.plain(tokens_nmd.mean(1)).float().split(self.sizes, dim=1))
 
     def part_map(self, tokens_nmd: torch.Tensor) -> torch.Tensor:
         """Return logits (n, frame, part, row, column) of where each part is, on a 16 x 16 grid."""
@@ -142,21 +164,29 @@ def draw_parts(joints_xy: torch.Tensor) -> torch.Tensor:
     return (away.norm(dim=-1) < PART_RADII[:, None]).float().unflatten(-1, (16, 16))
 
 
-def pair_targets(shard: render.Shard, classes: np.ndarray, clips: np.ndarray, pairs: np.ndarray) -> Targets:
-    """Return targets of frame pairs; ``pairs`` (clip, k) counts pairs within a clip."""
-    at = (clips[:, None, None], np.stack([2 * pairs, 2 * pairs + 1], axis=-1))
-    xy = torch.from_numpy(shard.joints_xy[at].astype(np.float32)).flatten(0, 1) / 56 - 1
-    body = torch.from_numpy(shard.joints_body[at].astype(np.float32)).flatten(0, 1) / 0.4
-    angles = torch.from_numpy(shard.angles[at].astype(np.float32)).flatten(0, 1) / 45 - 1
+def pair_targets(examples: list[augment.Example], classes_nf: np.ndarray) -> Targets:
+    """Return targets of frame pairs, of every pair of every example in order; ``classes_nf`` has a row an example."""
+
+    def rows(name: str) -> torch.Tensor:
+        stacked = np.stack([getattr(e, name) for e in examples])
+        return torch.from_numpy(stacked.reshape(-1, 2, *stacked.shape[2:]))
+
+    xy = rows("joints_xy_tj2") / 56 - 1
     column, row = ((xy[:, 0, :, k] + 1) * 2 for k in (0, 1))
     cell = row.long().clamp(0, 3) * 4 + column.long().clamp(0, 3)
-    repeated = torch.from_numpy(np.repeat(classes[clips], pairs.shape[1], axis=0))
-    return Targets(xy, body, angles, repeated, cell)
+    classes = torch.from_numpy(np.repeat(classes_nf, len(xy) // len(examples), axis=0))
+    return Targets(xy, rows("joints_body_tj3") / 0.4, rows("angles_ta") / 45 - 1, classes, cell)
+
+
+def as_patches(examples: list[augment.Example]) -> torch.Tensor:
+    """Return (pairs, 64, 1176) of all pairs of all examples in order."""
+    return fast.to_patches(torch.from_numpy(np.stack([e.frames_thwc for e in examples]))).bfloat16()
 
 
 def heads_loss(heads: VisionHeads, tokens: torch.Tensor, t: Targets) -> tuple[torch.Tensor, dict[str, float]]:
     """Return the summed loss and its parts."""
     outs, cells = heads(tokens)
+    plain = heads.from_mean(tokens)
     n = len(tokens)
     change = (t.joints_body[:, 1] - t.joints_body[:, 0]).flatten(1) * 3
     parts = {
@@ -164,47 +194,50 @@ def heads_loss(heads: VisionHeads, tokens: torch.Tensor, t: Targets) -> tuple[to
         "body": 3 * F.smooth_l1_loss(outs[1], t.joints_body.reshape(n, -1), beta=0.2),
         "angles": 2 * F.smooth_l1_loss(outs[2], t.angles.reshape(n, -1), beta=0.2),
         "change": 2 * F.smooth_l1_loss(outs[3], change, beta=0.2),
+        "plain": 2 * F.smooth_l1_loss(plain[0], t.joints_body.reshape(n, -1), beta=0.2)
+        + 1.5 * F.smooth_l1_loss(plain[1], t.angles.reshape(n, -1), beta=0.2)
+        + 2 * F.smooth_l1_loss(plain[2], change, beta=0.2)
+        + 0.1 * sum(cross_entropy(o, t.classes[:, i]) for i, o in enumerate(plain[3:])),
         "cells": 0.4 * F.cross_entropy(cells.flatten(0, 1), t.cell.flatten()),
         "parts": 15
         * F.binary_cross_entropy_with_logits(
             heads.part_map(tokens), draw_parts(t.joints_xy), pos_weight=torch.tensor(4.0)
         ),
-        "classes": 0.25 * sum(F.cross_entropy(o, t.classes[:, i], ignore_index=-100) for i, o in enumerate(outs[4:])),
+        "classes": 0.25 * sum(cross_entropy(o, t.classes[:, i]) for i, o in enumerate(outs[4:])),
     }
     return sum(parts.values()), {name: float(value.detach()) for name, value in parts.items()}
 
 
+def cross_entropy(logits: torch.Tensor, classes: torch.Tensor) -> torch.Tensor:
+    """Return the mean over the rows whose class is known (not -100); 0 when none is."""
+    known = (classes != -100).sum().clamp_min(1)
+    return F.cross_entropy(logits, classes, ignore_index=-100, reduction="sum") / known
+
+
 @torch.no_grad()
 def evaluate_heads(
-    visual: nn.Module, heads: VisionHeads, shard: render.Shard, classes: np.ndarray, num_clips: int = 300
+    visual: nn.Module, heads: VisionHeads, shard: render.Shard, vocabulary: Vocabulary, num_clips: int = 300
 ) -> dict[str, float]:
     """Return held-out accuracies by field, and errors in pixels, centimetres and degrees."""
     cos, sin = (r.bfloat16() for r in fast.rotary(visual))
-    clips = np.arange(num_clips)
-    pairs = np.repeat([[0, 2]], num_clips, axis=0)
     rows: dict[str, list[float]] = {}
-    for part in np.array_split(clips, max(1, num_clips // 50)):
-        t = pair_targets(shard, classes, part, pairs[part])
-        tokens = fast.encode_pairs(visual, _pixels(shard, part, pairs[part]), cos, sin)
+    for part in np.array_split(np.arange(num_clips), max(1, num_clips // 50)):
+        examples = [augment.load_example(shard, c, np.array([0, 1, 4, 5])) for c in part]
+        t = pair_targets(examples, vocabulary.encode_examples(examples))
+        tokens = fast.encode_pairs(visual, as_patches(examples), cos, sin)
         outs, _ = heads(tokens)
-        n = len(tokens)
-        rows.setdefault("joint_px", []).append(
-            float((outs[0].view_as(t.joints_xy) - t.joints_xy).norm(dim=-1).mean() * 56)
-        )
-        rows.setdefault("joint_cm", []).append(
-            float((outs[1].view_as(t.joints_body) - t.joints_body).norm(dim=-1).mean() * 40)
-        )
-        rows.setdefault("angle_deg", []).append(float((outs[2].view(n, 2, -1) - t.angles).abs().mean() * 45))
-        for i, name in enumerate(CLASS_FIELDS):
-            rows.setdefault(name, []).append(float((outs[4 + i].argmax(1) == t.classes[:, i]).float().mean()))
+        n = len(t.joints_xy)
+        distances = {
+            "joint_px": (outs[0].view_as(t.joints_xy) - t.joints_xy).norm(dim=-1).mean() * 56,
+            "joint_cm": (outs[1].view_as(t.joints_body) - t.joints_body).norm(dim=-1).mean() * 40,
+            "plain_joint_cm": (heads.from_mean(tokens)[0].view_as(t.joints_body) - t.joints_body).norm(dim=-1).mean()
+            * 40,
+            "angle_deg": (outs[2].view(n, 2, -1) - t.angles).abs().mean() * 45,
+        }
+        right = {f: (outs[4 + i].argmax(1) == t.classes[:, i]).float().mean() for i, f in enumerate(CLASS_FIELDS)}
+        for name, value in (distances | right).items():
+            rows.setdefault(name, []).append(float(value))
     return {name: float(np.mean(values)) for name, values in rows.items()}
-
-
-def _pixels(shard: render.Shard, clips: np.ndarray, pairs: np.ndarray) -> torch.Tensor:
-    frames = np.stack(
-        [shard.frames[c][[i for q in p for i in (2 * q, 2 * q + 1)]] for c, p in zip(clips, pairs, strict=True)]
-    )
-    return fast.to_patches(torch.from_numpy(frames)).bfloat16()
 
 
 def learning_rate_factor(step: int, warmup: int, total: int, floor: float = 0.05) -> float:
@@ -223,22 +256,39 @@ def wait_for_shards(root: Path, minimum: int) -> list[Path]:
         time.sleep(2)
 
 
+class Feed:
+    """Endless random examples from all shards that are finished, new ones as they come."""
+
+    def __init__(self, root: Path, seed: tuple[int, ...], config: augment.AugmentConfig) -> None:
+        self.root, self.config = root, config
+        self.rng = np.random.default_rng([*seed, workers.rank()])
+        self.shards: list[render.Shard] = []
+        self._draws = 0
+
+    def draw(self, num_clips: int, num_pairs: int) -> list[augment.Example]:
+        """Return changed clips of one shard, of each some or all (4) frame pairs."""
+        if self._draws % 500 == 0:
+            paths = wait_for_shards(self.root, 1)
+            self.shards += [render.open_shard(p) for p in paths[len(self.shards) :]]
+        self._draws += 1
+        shard = self.shards[int(self.rng.integers(len(self.shards)))]
+        examples = []
+        for clip in np.sort(self.rng.choice(len(shard.truths), num_clips, replace=False)):
+            pairs = np.sort(self.rng.choice(4, num_pairs, replace=False))
+            frames = np.stack([2 * pairs, 2 * pairs + 1], axis=-1).reshape(-1)
+            examples.append(augment.augment(augment.load_example(shard, clip, frames), self.rng, self.config))
+        return examples
+
+
 def warm_up(model: nn.Module, shards_root: Path, out: Path, config: WarmConfig) -> VisionHeads:
     """Train tower, merger and heads; the model is changed in place. Continues from ``out/vision.pt``."""
     torch.manual_seed(config.seed)
-    opened = {p: render.open_shard(p) for p in wait_for_shards(shards_root, 1)}
+    first = wait_for_shards(shards_root, 1)[0]
     held_out = render.open_shard(shards_root / "held_out")
-    vocabulary = Vocabulary([held_out, *opened.values()])
-    codes = {p: vocabulary.encode(s.truths) for p, s in opened.items()}
-    held_codes = vocabulary.encode(held_out.truths)
+    vocabulary = Vocabulary([held_out, render.open_shard(first)])
     visual = model.model.visual.bfloat16()
     heads = VisionHeads(visual.merger.mlp[2].out_features, vocabulary.sizes).bfloat16()
-    optimizer = fast.MasterAdamW(
-        [
-            *fast.parameter_groups(visual, config.learning_rate),
-            *fast.parameter_groups(heads, config.learning_rate),
-        ]
-    )
+    optimizer = fast.Optimizers([(visual, config.learning_rate, config.muon_rate), (heads, config.learning_rate, 0.0)])
     cos, sin = (r.bfloat16() for r in fast.rotary(visual))
     encode = torch.compile(lambda x: fast.encode_pairs(visual, x, cos, sin), dynamic=False)
     start, seconds = 0, 0.0
@@ -248,45 +298,29 @@ def warm_up(model: nn.Module, shards_root: Path, out: Path, config: WarmConfig) 
         optimizer.load(saved["optimizer"])
         start, seconds = saved["step"], saved["seconds"]
     log = CurveLog(out / "vision.csv")
-    order: list[tuple[Path, np.ndarray]] = []
-    rng = np.random.default_rng([config.seed, start])
+    feed = Feed(shards_root, (config.seed, start), config.augment)
     tick = time.monotonic()
     for step in range(start, config.num_steps):
-        if not order:
-            for p in wait_for_shards(shards_root, 1):
-                if p not in opened:
-                    opened[p] = render.open_shard(p)
-                    codes[p] = vocabulary.encode(opened[p].truths)
-            order = _shuffled_batches(opened, rng, config.clips_per_batch)
-        path, clips = order.pop()
-        pairs = np.stack([rng.permutation(4)[: config.pairs_per_clip] for _ in clips])
-        loss, parts = heads_loss(
-            heads, encode(_pixels(opened[path], clips, pairs)), pair_targets(opened[path], codes[path], clips, pairs)
-        )
+        examples = feed.draw(config.clips_per_batch, 1)
+        targets = pair_targets(examples, vocabulary.encode_examples(examples))
+        loss, parts = heads_loss(heads, encode(as_patches(examples)), targets)
         loss.backward()
-        norm = optimizer.step(learning_rate_factor(step, config.warmup_steps, config.num_steps))
+        optimizer.step(learning_rate_factor(step, config.warmup_steps, config.num_steps))
         done = step + 1
-        if done % 200 == 0 or done == config.num_steps:
+        is_marked = done % 1000 == 0 or done == config.num_steps
+        if is_marked:
+            optimizer.agree()
+        if workers.rank() == 0 and (is_marked or done % 200 == 0):
             spent = seconds + time.monotonic() - tick
-            row = {"step": done, "seconds": round(spent, 1), "loss": float(loss.detach()), "norm": norm, **parts}
-            if done % 1000 == 0 or done == config.num_steps:
-                row |= {f"held_out_{k}": v for k, v in evaluate_heads(visual, heads, held_out, held_codes).items()}
+            row = {"step": done, "seconds": round(spent, 1), "loss": float(loss.detach()), **parts}
+            if is_marked:
+                row |= {f"held_out_{k}": v for k, v in evaluate_heads(visual, heads, held_out, vocabulary).items()}
+                state = {"visual": visual.state_dict(), "heads": heads.state_dict(), "names": vocabulary.names}
+                state |= {"optimizer": optimizer.state(), "step": done, "seconds": spent}
+                torch.save(state, checkpoint.with_suffix(".tmp"))
+                checkpoint.with_suffix(".tmp").replace(checkpoint)
             log.write(row)
-        if done % 1000 == 0 or done == config.num_steps:
-            state = {"optimizer": optimizer.state(), "step": done, "seconds": seconds + time.monotonic() - tick}
-            torch.save(state | {"names": vocabulary.names}, checkpoint.with_suffix(".tmp"))
-            checkpoint.with_suffix(".tmp").replace(checkpoint)
     return heads
-
-
-def _shuffled_batches(
-    opened: dict[Path, render.Shard], rng: np.random.Generator, size: int
-) -> list[tuple[Path, np.ndarray]]:
-    batches = []
-    for path, shard in opened.items():
-        clips = rng.permutation(len(shard.truths))
-        batches += [(path, clips[i : i + size]) for i in range(0, len(clips) - size + 1, size)]
-    return [batches[i] for i in rng.permutation(len(batches))]
 
 
 class CurveLog:

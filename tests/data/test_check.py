@@ -118,3 +118,27 @@ def test_progress_reaches_the_number_of_videos(healthy):
     )
 
     assert sorted(calls) == [(1, 3), (2, 3), (3, 3)]
+
+
+def test_samples_without_an_answer_are_a_warning_that_says_what_they_are_fit_for(healthy):
+    unanswered = qved("lunges/3.mp4", label="lunges", id="ask me")
+    del unanswered["conversations"][1]
+    records = [qved("squats/1.mp4"), qved("squats/2.mp4", "squats - knees in"), unanswered]
+
+    report = check_dataset(read_dataset(write(healthy, records)), healthy.parent)
+
+    (finding,) = find(report, "answers", "warn")
+    assert finding.message == "1 of 3 samples have no answer: fit for predict, not for train or evaluate: ask me"
+    assert report.level == "warn"
+    assert report.stats.num_answers == 2
+
+
+def test_a_file_of_questions_alone_can_be_checked_and_described(healthy):
+    records = [qved(video, "") for video in ("squats/1.mp4", "squats/2.mp4", "lunges/3.mp4")]
+
+    report = check_dataset(read_dataset(write(healthy, records)), healthy.parent)
+
+    assert [len(finding.items) for finding in find(report, "answers", "warn")] == [3]
+    assert report.stats.num_answers == 0
+    assert report.stats.answer_words.max == 0
+    json.dumps(report.to_record(), allow_nan=False)

@@ -114,13 +114,15 @@ CONVERSATION = json.dumps(qved("a.mp4")["conversations"])
             f'[{{"video": "a", "split": 3, "conversations": {CONVERSATION}}}]',
             "split: found the number 3, expected text",
         ),
-        ('[{"video": "a", "conversations": [{"from": "human", "value": "x"}]}]', "expected an assistant answer"),
+        ('[{"video": "a", "conversations": [{"from": "gpt", "value": "x"}]}]', "assistant as speaker 1, expected user"),
+        ('[{"video": "a", "conversations": [{"from": "gpt", "value": ""}]}]', "no question and no answer, expected a"),
+        ('[{"video": "a", "conversations": [{"from": "system", "value": "x"}]}]', "no question and no answer"),
         (f'[{{"video": "a", "x": NaN, "conversations": {CONVERSATION}}}]', "found NaN, expected a number"),
         (f'[{{"video": "a", "x": -Infinity, "conversations": {CONVERSATION}}}]', "found -Infinity"),
         (f'[{{"video": "a", "x": 1e999, "conversations": {CONVERSATION}}}]', "found the number 1e999"),
         (f'[{{"video": "a", "x": {"9" * 5000}, "conversations": {CONVERSATION}}}]', "a number of 5,000 digits"),
         (f'[{{"video": "a", "video": "b", "conversations": {CONVERSATION}}}]', "video: found the key twice"),
-        (f'[{{"video": "\\ud800", "conversations": {CONVERSATION}}}]', "half of a surrogate pair"),
+        (f'[{{"video": "\\ud800", "conversations": {CONVERSATION}}}]', "video: found half of a surrogate pair"),
         ("[" * 200_000, "levels of nesting"),
         ('{"a":' * 200_000, "levels of nesting"),
         (f'[{{"x": {"[" * 500}{"]" * 500}}}]', "deep nesting, expected at most 32 levels"),
@@ -140,11 +142,72 @@ def test_each_bad_file_is_named_with_place_finding_and_expectation(tmp_path, tex
     assert all(finding.startswith("bad.json") for finding in findings)
 
 
-@pytest.mark.parametrize(("question", "answer"), [("", "x"), ("<video>\n", "x"), ("How?", "  ")])
-def test_an_empty_question_or_answer_is_refused(tmp_path, question, answer):
-    (finding,) = findings_of(write(tmp_path / "a.json", [qved("a.mp4", answer, question)]))
+@pytest.mark.parametrize("question", ["", "<video>\n", "  "])
+def test_an_empty_question_is_refused(tmp_path, question):
+    (finding,) = findings_of(write(tmp_path / "a.json", [qved("a.mp4", "x", question)]))
 
-    assert "found an empty" in finding
+    assert "found an empty question" in finding
+
+
+def test_an_empty_answer_between_two_questions_is_refused(tmp_path):
+    record = qved("a.mp4", " ")
+    record["conversations"] += qved("a.mp4")["conversations"]
+
+    (finding,) = findings_of(write(tmp_path / "a.json", [record]))
+
+    assert "found an empty answer" in finding
+
+
+@pytest.mark.parametrize("make", [qved, messages])
+@pytest.mark.parametrize("answer", [None, "", "  \n"])
+def test_a_question_without_an_answer_is_read_as_one(tmp_path, make, answer):
+    record = make("a.mp4", answer, "How is the form?")
+    turns = record.get("conversations", record.get("messages"))
+    if answer is None:
+        turns.pop()
+
+    (sample,) = read_dataset(write(tmp_path / "a.json", [record]))
+
+    assert not sample.is_answered
+    assert (sample.question, sample.answer) == ("How is the form?", "")
+    assert sample.prompt_turns == sample.turns == (Turn("user", "How is the form?"),)
+
+
+def test_a_later_question_without_an_answer_does_not_borrow_the_earlier_one(tmp_path):
+    record = qved("a.mp4", "squats - good")
+    record["conversations"].append({"from": "human", "value": "And the knees?"})
+
+    (sample,) = read_dataset(write(tmp_path / "a.json", [record]))
+
+    assert (sample.question, sample.answer) == ("And the knees?", "")
+    assert len(sample.prompt_turns) == 3
+
+
+@pytest.mark.parametrize("escape", ["\\ud800", "\\uDFFF", "x \\ud83d y"])
+@pytest.mark.parametrize(
+    ("record", "field"),
+    [
+        (qved("a.mp4", question="MARK"), "conversations[0].value"),
+        (qved("a.mp4", "MARK"), "conversations[1].value"),
+        (messages("a.mp4", "MARK"), "messages[1].content"),
+        (qved("a.mp4", tags=["x", "MARK"]), "tags[1]"),
+        (qved("a.mp4", system="MARK"), "system"),
+    ],
+)
+def test_half_a_character_is_one_finding_with_line_and_field(tmp_path, record, field, escape):
+    lines = [json.dumps(record).replace("MARK", escape) for record in (qved("b.mp4"), record)]
+    path = write(tmp_path / "a.jsonl", "\n".join(lines).encode())
+
+    (finding,) = findings_of(path)
+
+    assert finding.startswith(f"a.jsonl, line 2, {field}: found half of a surrogate pair")
+
+
+def test_a_whole_pair_is_a_character(tmp_path):
+    path = write(tmp_path / "a.json", json.dumps([qved("a.mp4", "\U0001f938 good")]).encode())
+
+    assert b"\\ud83e" in path.read_bytes()
+    assert read_dataset(path).samples[0].answer == "\U0001f938 good"
 
 
 def test_a_byte_that_is_not_utf8_is_named_with_its_line(tmp_path):

@@ -1,3 +1,6 @@
+import os
+from pathlib import Path
+
 import pytest
 
 from vidtune.core.errors import VideoMissing
@@ -86,3 +89,14 @@ def test_folders_linked_in_a_circle_are_listed_once(folder):
     (folder / "deep" / "loop").symlink_to(folder, target_is_directory=True)
 
     assert resolve_video(sample_of("2.mp4"), folder).name == "2.mp4"
+
+
+def test_a_name_on_disk_that_is_no_text_is_shown_escaped(tmp_path):
+    (tmp_path / "a").mkdir()
+    Path(os.fsdecode(os.fsencode(tmp_path) + b"/a/clip_\xff.mp4")).touch()
+
+    with pytest.raises(VideoMissing) as caught:
+        resolve_video(Sample("a", "clip_x.mp4", ()), tmp_path)
+
+    assert r"clip_\udcff.mp4" in str(caught.value)
+    str(caught.value).encode()

@@ -1,7 +1,7 @@
 import pytest
 from tests.evaluation.writing import fail, make_record, write_run
 
-from vidtune.core.durable import read_json
+from vidtune.core.durable import read_json, write_json
 from vidtune.core.errors import DataInvalid
 from vidtune.evaluation import EvaluateConfig, compare_runs, score_predictions
 
@@ -97,3 +97,18 @@ def test_where_all_people_gain_the_same_there_is_no_interval_but_a_test(tmp_path
     assert row["ci_low"] is None
     assert "same mean" in row["interval_method"]
     assert row["p_value"] < 0.001
+
+
+def test_a_comparison_with_an_unfinished_run_says_so_first(tmp_path):
+    records = [make_record(n, prediction="squats - good" if n % 5 else None) for n in range(48)]
+    base, tuned = write_run(tmp_path / "base", records), write_run(tmp_path / "tuned", records[:30])
+    write_json(tuned.environment, {"num_expected": 48})
+    for run in (base, tuned):
+        score_predictions(run.path, FAST)
+
+    record = compare_runs(base, tuned, FAST).record
+
+    assert (record["num_expected_a"], record["num_expected_b"]) == (None, 48)
+    told = "tuned is unfinished: 30 of 48 samples predicted."
+    assert record["verdict"]["headline"].startswith(told)
+    assert record["verdict"]["sentences"][0] == told

@@ -3,7 +3,7 @@ import json
 import pytest
 from tests.evaluation.writing import QUESTION, fail, make_record, write_run
 
-from vidtune.core.durable import RecordLog, read_json
+from vidtune.core.durable import RecordLog, read_json, write_json
 from vidtune.core.errors import DataInvalid
 from vidtune.evaluation import EvaluateConfig, score_predictions
 
@@ -210,12 +210,56 @@ def test_bad_records_are_all_named_at_once(tmp_path):
     assert "and 40 more" in str(caught.value)
 
 
-def test_a_sample_without_a_true_answer_is_not_a_zero(tmp_path):
-    records = [make_record(n) for n in range(24)]
-    run = write_run(tmp_path, [*records, *[make_record(n, answer="", prediction="squats - x") for n in range(24, 30)]])
+@pytest.mark.parametrize("answer", [None, "", "  "])
+def test_samples_without_a_reference_answer_are_refused_by_name(tmp_path, answer):
+    run = write_run(tmp_path, [make_record(n, answer=answer if n in (3, 5) else "squats - fine") for n in range(30)])
+
+    with pytest.raises(DataInvalid, match="2 of 30 samples have no reference answer.*: clip003, clip005"):
+        score_predictions(run.path, FAST)
+
+    assert not run.metrics.exists()
+
+
+def test_an_old_file_without_ground_truths_is_refused_by_name(tmp_path):
+    path = tmp_path / "test_predictions.json"
+    path.write_text(json.dumps([{"video_path": "a.mp4", "ground_truth": "", "prediction": "x", "status": "success"}]))
+
+    with pytest.raises(DataInvalid, match="1 of 1 samples have no reference answer.*: a.mp4"):
+        score_predictions(path, FAST)
+
+
+def test_an_unfinished_run_is_never_scored_as_if_whole(tmp_path):
+    run = write_run(tmp_path, [make_record(n) for n in range(60)])
+    write_json(run.environment, {"num_expected": 96})
+
+    result = score_predictions(run.path, FAST)
+
+    told = "60 of 96 samples predicted"
+    assert result.metrics["num_expected"] == 96
+    assert result.metrics["verdict"]["headline"].startswith(f"{told}. Exercise Identification: ")
+    assert result.metrics["trust"][0]["check"] == "finished"
+    assert result.metrics["trust"][0]["status"] == "fail"
+    assert result.metrics["trust"][0]["message"].startswith(told)
+    assert told in result.metrics["verdict"]["sentences"][-1]
+    assert f"of 60 samples; {told}" in result.to_text()
+
+
+def test_an_unfinished_run_in_which_all_failed_says_both(tmp_path):
+    run = write_run(tmp_path, [fail(make_record(n), "video_missing") for n in range(3)])
+    write_json(run.environment, {"num_expected": 4})
+
+    headline = score_predictions(run.path, FAST).metrics["verdict"]["headline"]
+
+    assert headline == "3 of 4 samples predicted. All 3 samples failed: there is nothing to judge."
+
+
+@pytest.mark.parametrize("environment", [{"num_expected": 60}, {}, {"num_expected": None}])
+def test_a_finished_run_or_one_that_does_not_say_is_not_called_unfinished(tmp_path, environment):
+    run = write_run(tmp_path, [make_record(n) for n in range(60)])
+    write_json(run.environment, environment)
 
     metrics = score_predictions(run.path, FAST).metrics
 
-    assert metrics["metrics"]["rouge_l"]["num_scored"] == 24
-    assert metrics["metrics"]["rouge_l"]["mean"] == 1.0
-    assert any(finding["check"] == "truth" for finding in metrics["trust"])
+    assert metrics["num_expected"] == environment.get("num_expected")
+    assert metrics["verdict"]["headline"].startswith("Exercise Identification: ")
+    assert all(finding["status"] == "ok" for finding in metrics["trust"] if finding["check"] == "finished")

@@ -1,7 +1,7 @@
 import json
 
 import pytest
-from tests.evaluation.writing import make_record, write_run
+from tests.evaluation.writing import fail, make_record, write_run
 
 from vidtune.evaluation import EvaluateConfig, score_predictions
 
@@ -31,7 +31,11 @@ def test_one_answer_for_all_is_called_a_collapse_and_no_better_than_a_constant(t
 
     assert check(metrics, "collapse")["status"] == "fail"
     assert check(metrics, "blind_prior")["status"] == "fail"
-    assert "no better than a constant answer" in metrics["verdict"]["headline"]
+    assert metrics["verdict"]["headline"] == (
+        "Exercise Identification: 33.3 % of 60 answers from 10 people on this data set, "
+        "no better than without looking (33.3 %). Form Error Identification: no better than without looking. "
+        "2 trust checks failed."
+    )
     assert metrics["verdict"]["sentences"][-1].startswith("These scores should not be relied on yet")
 
 
@@ -62,6 +66,28 @@ def test_few_people_are_said_to_be_few(tmp_path, num_subjects, status):
     metrics = score(tmp_path, [make_record(n, num_subjects=num_subjects) for n in range(72)])
 
     assert check(metrics, "clusters")["status"] == status
+    assert f"{num_subjects} people" in check(metrics, "clusters")["message"]
+    assert f"of 72 answers from {num_subjects} people on this data set" in metrics["verdict"]["headline"]
+
+
+def test_failed_samples_are_in_the_headline(tmp_path):
+    records = [make_record(n) for n in range(36)]
+
+    headline = score(tmp_path, [*records[:-2], *(fail(record, "video_empty") for record in records[-2:])])["verdict"]
+
+    assert headline["headline"].startswith("Exercise Identification: 100.0 % of 34 answers from 6 people")
+    assert headline["headline"].endswith(" 2 of 36 samples failed and are not counted.")
+
+
+def test_the_verdict_says_whose_interval_it_is_and_what_not_looking_gets(tmp_path):
+    records = [make_record(n, prediction=None if n % 5 else "pushups - slow down") for n in range(72)]
+
+    sentences = score(tmp_path, records)["verdict"]["sentences"]
+
+    assert sentences[0].startswith("The model was asked one question about 72 samples from 12 people; 72 answers")
+    assert "% interval" in sentences[1]
+    assert "the best fixed answer to each question, without looking at the video, scores 33.3 %" in sentences[1]
+    assert sentences[3].startswith("Likeness to the wording of the reference, not correctness: ")
 
 
 def test_a_question_that_always_has_the_same_answer_is_set_apart(tmp_path):
@@ -159,5 +185,6 @@ def test_a_generated_pack_is_called_one(tmp_path):
 
     verdict = score_predictions(run.path, FAST).metrics["verdict"]
 
-    assert "on a generated pack (physio)" in verdict["headline"]
+    assert "of 36 answers from 6 people on a generated pack (physio), against" in verdict["headline"]
+    assert "36 samples of the pack physio from 6 generated people" in verdict["sentences"][0]
     assert "do not show how real people would fare" in verdict["sentences"][-1]

@@ -2,7 +2,13 @@
 
 from __future__ import annotations
 
+import json
+import random
+import shutil
+import time
 from collections import Counter
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -10,9 +16,10 @@ import torch
 
 from vidtune.core.errors import OutOfMemory, VideoTooLarge
 from vidtune.data import Turn
-from vidtune.inference import GenerationConfig, Request, generate
-from vidtune.inference._decode import Row, _Chooser, decode_batch
-from vidtune.models import LoadedModel
+from vidtune.inference import GenerationConfig, Request, _cache, generate
+from vidtune.inference._decode import Decoder, Row, _Chooser
+from vidtune.inference._request import length_key
+from vidtune.models import LoadedModel, load_model
 
 NUM_NEW = 24
 
@@ -37,13 +44,11 @@ def generate_one(loaded: LoadedModel, request: Request, stop_ids: list[int]) -> 
 
 
 def decode(loaded: LoadedModel, requests: list[Request], stop_ids: list[int]) -> list[Row]:
-    return decode_batch(
-        loaded.model,
-        encode(loaded, requests),
-        stop_ids=stop_ids,
-        config=GenerationConfig(max_new_tokens=NUM_NEW),
-        keys=[request.key for request in requests],
-    )
+    decoder = Decoder(loaded.model, stop_ids=stop_ids, config=GenerationConfig(max_new_tokens=NUM_NEW))
+    rows = decoder.join(encode(loaded, requests), [request.key for request in requests])
+    while decoder.num_rows:
+        decoder.run()
+    return rows
 
 
 def stops_that_come_at_different_steps(loaded: LoadedModel, requests: list[Request]) -> list[int]:
@@ -113,12 +118,16 @@ def test_an_answer_says_how_it_ended_and_what_it_took(loaded: LoadedModel, reque
     assert answer.generate_s > 0
 
 
+def rows_that_draw(count: int) -> list[Row]:
+    return [Row(random.Random(index)) for index in range(count)]
+
+
 def test_draws_follow_the_probabilities_within_top_p() -> None:
     logits_bv = torch.tensor([[0.5, 0.3, 0.15, 0.05]]).log().expand(4000, -1)
     config = GenerationConfig(do_sample=True, temperature=1.0, top_p=0.75)
-    choose = _Chooser(config, [str(index) for index in range(4000)])
+    choose = _Chooser(config)
 
-    counts = Counter(choose(logits_bv, range(4000)).tolist())
+    counts = Counter(choose(logits_bv, rows_that_draw(4000)).tolist())
 
     assert set(counts) == {0, 1}
     assert counts[0] / 4000 == pytest.approx(0.5 / 0.8, abs=0.03)
@@ -126,9 +135,9 @@ def test_draws_follow_the_probabilities_within_top_p() -> None:
 
 def test_a_low_temperature_is_nearly_greedy() -> None:
     logits_bv = torch.tensor([[2.0, 1.0, 0.0]]).expand(500, -1)
-    choose = _Chooser(GenerationConfig(do_sample=True), [str(index) for index in range(500)])
+    choose = _Chooser(GenerationConfig(do_sample=True))
 
-    assert set(choose(logits_bv, range(500)).tolist()) == {0}
+    assert set(choose(logits_bv, rows_that_draw(500)).tolist()) == {0}
 
 
 def test_a_model_in_training_is_left_in_training(loaded: LoadedModel, requests_mixed: list[Request]) -> None:
@@ -202,3 +211,146 @@ def test_another_runtime_error_is_not_taken_for_memory(loaded: LoadedModel, requ
 
     with pytest.raises(RuntimeError, match="cannot be multiplied"):
         generate(loaded, requests_mixed, GenerationConfig())
+
+
+def test_rows_that_join_midway_write_what_they_write_alone(loaded: LoadedModel, requests_mixed: list[Request]) -> None:
+    stop_ids = stops_that_come_at_different_steps(loaded, requests_mixed)
+    expected = [generate_one(loaded, request, stop_ids)[0] for request in requests_mixed]
+    decoder = Decoder(loaded.model, stop_ids=stop_ids, config=GenerationConfig(max_new_tokens=NUM_NEW))
+
+    rows, had_company = [], []
+    for start in range(0, 9, 3):  # long clips join short ones and the other way round
+        had_company.append(decoder.num_rows > 0)
+        group = requests_mixed[start : start + 3]
+        rows += decoder.join(encode(loaded, group), [request.key for request in group])
+        decoder.run()
+    while decoder.num_rows:
+        decoder.run()
+
+    assert had_company == [False, True, True]
+    assert [row.token_ids for row in rows] == expected
+
+
+def test_answers_longer_than_the_room_that_is_kept_ahead_are_the_same(
+    loaded: LoadedModel, requests_mixed: list[Request]
+) -> None:
+    config = GenerationConfig(max_new_tokens=2 * _cache._ROOM + 3)
+    request = requests_mixed[1]
+    inputs = encode(loaded, [request])
+    output = loaded.model.generate(
+        **inputs, max_new_tokens=config.max_new_tokens, do_sample=False, eos_token_id=[10**6], pad_token_id=0
+    )
+
+    [answer] = generate(replace(loaded, family=WithStops(loaded.family, (10**6,))), [request], config)
+
+    assert list(answer.token_ids) == output[0, inputs["input_ids"].shape[1] :].tolist()
+
+
+class WithStops:
+    """A family whose answers end at other tokens."""
+
+    def __init__(self, family: Any, stop_ids: tuple[int, ...]) -> None:
+        self._family = family
+        self._stop_ids = stop_ids
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._family, name)
+
+    def end_of_turn_ids(self, processor: Any) -> tuple[int, ...]:
+        return self._stop_ids
+
+
+class ForwardCounter:
+    """The real forward, with a note of how many rows each call had and which of them read a prompt."""
+
+    def __init__(self, model: Any) -> None:
+        self._forward = model.forward
+        self.num_rows: list[int] = []
+        self.num_read: list[int] = []
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        num_rows, num_tokens = kwargs["input_ids"].shape
+        (self.num_read if num_tokens > 1 else self.num_rows).append(num_rows)
+        return self._forward(*args, **kwargs)
+
+
+def test_waiting_requests_take_the_places_of_finished_ones(loaded: LoadedModel, requests_mixed: list[Request]) -> None:
+    stop_ids = stops_that_come_at_different_steps(loaded, requests_mixed)
+    expected = [generate_one(loaded, request, stop_ids)[0] for request in requests_mixed]
+    ready = replace(loaded, family=WithStops(loaded.family, tuple(stop_ids)))
+    loaded.model.forward = counter = ForwardCounter(loaded.model)
+
+    answers = generate(ready, requests_mixed, GenerationConfig(max_new_tokens=NUM_NEW), batch_size=3)
+
+    assert [list(answer.token_ids) for answer in answers] == expected
+    assert max(counter.num_rows) == 3
+    assert sum(counter.num_read) == 9
+    assert len(counter.num_read) > 3, "no one joined while others were at work"
+    ordered = sorted(range(9), key=lambda index: length_key(requests_mixed[index]))
+    static = sum(max(len(expected[index]) for index in ordered[at : at + 3]) - 1 for at in (0, 3, 6))
+    assert len(counter.num_rows) < static
+
+
+def test_times_of_answers_add_up_to_the_time_of_the_model(loaded: LoadedModel, requests_mixed: list[Request]) -> None:
+    began_s = time.perf_counter()
+    answers = generate(loaded, requests_mixed, GenerationConfig(max_new_tokens=NUM_NEW), batch_size=4)
+    whole_s = time.perf_counter() - began_s
+
+    told_s = sum(answer.generate_s + answer.preprocess_s for answer in answers)
+    assert 0.5 * whole_s < told_s <= whole_s
+
+
+@pytest.fixture
+def windowed(tiny_folder: Path, tmp_path: Path) -> LoadedModel:
+    """A model whose layers see the last 24 tokens only: rows cannot join its cache."""
+    shutil.copytree(tiny_folder, tmp_path / "windowed")
+    path = tmp_path / "windowed" / "config.json"
+    config = json.loads(path.read_text())
+    text = config.get("text_config", config)
+    kinds = ["sliding_attention"] * text["num_hidden_layers"]
+    text |= {"use_sliding_window": True, "sliding_window": 24, "max_window_layers": 0, "layer_types": kinds}
+    path.write_text(json.dumps(config))
+    return load_model(tmp_path / "windowed")
+
+
+def test_a_model_whose_cache_cannot_take_rows_in_answers_in_batches(
+    windowed: LoadedModel, requests_mixed: list[Request]
+) -> None:
+    stop_ids = stops_that_come_at_different_steps(windowed, requests_mixed)
+    expected = [generate_one(windowed, request, stop_ids)[0] for request in requests_mixed]
+    assert len({len(tokens) for tokens in expected}) > 2
+    ready = replace(windowed, family=WithStops(windowed.family, tuple(stop_ids)))
+    windowed.model.forward = counter = ForwardCounter(windowed.model)
+
+    answers = generate(ready, requests_mixed, GenerationConfig(max_new_tokens=NUM_NEW), batch_size=4)
+
+    assert counter.num_read == [4, 4, 1]
+    assert [list(answer.token_ids) for answer in answers] == expected
+
+
+class OutOfMemoryAt:
+    """The real forward, with memory that ends once, in the middle of the work."""
+
+    def __init__(self, model: Any, call: int) -> None:
+        self._forward = model.forward
+        self._num_left = call
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        self._num_left -= 1
+        if self._num_left == 0:
+            raise torch.OutOfMemoryError("CUDA out of memory")
+        return self._forward(*args, **kwargs)
+
+
+@pytest.mark.parametrize("call", [2, 7, 12, 20])
+def test_memory_that_ends_while_answers_are_written_costs_no_answer(
+    loaded: LoadedModel, requests_mixed: list[Request], call: int
+) -> None:
+    stop_ids = stops_that_come_at_different_steps(loaded, requests_mixed)
+    expected = [generate_one(loaded, request, stop_ids)[0] for request in requests_mixed]
+    ready = replace(loaded, family=WithStops(loaded.family, tuple(stop_ids)))
+    loaded.model.forward = OutOfMemoryAt(loaded.model, call)
+
+    answers = generate(ready, requests_mixed, GenerationConfig(max_new_tokens=NUM_NEW), batch_size=4)
+
+    assert [list(answer.token_ids) for answer in answers] == expected

@@ -10,6 +10,7 @@ import pytest
 import torch
 
 from vidtune.adapters import AdapterConfig, attach_adapter, save_adapter
+from vidtune.core.durable import read_json, write_json
 from vidtune.core.errors import BadUsage, ModelUnavailable
 from vidtune.inference import GenerationConfig, Request, generate, load_for_inference
 from vidtune.inference._loading import fingerprint
@@ -103,3 +104,39 @@ def test_a_base_can_be_loaded_in_four_bits(requests_mixed: list[Request]) -> Non
 def test_quantizing_the_base_of_a_full_precision_adapter_is_refused(tuned: tuple[Any, Path]) -> None:
     with pytest.raises(BadUsage, match="would change what it was trained on"):
         load_for_inference(tuned[1], quantization="nf4")
+
+
+def save_with_pixels(tuned: tuple[Any, Path], folder: Path, max_pixels: int | None) -> Path:
+    """Return a copy of the adapter as a training with that cap leaves it."""
+    shutil.copytree(tuned[1], folder)
+    record = read_json(folder / "vidtune_adapter.json")
+    write_json(folder / "vidtune_adapter.json", {**record, "processor": {"max_pixels": max_pixels}})
+    return folder
+
+
+def num_visual_tokens(loaded: LoadedModel) -> int:
+    return loaded.family.count_visual_tokens(8, 112, 112, loaded.processor)
+
+
+def test_an_adapter_is_shown_clips_as_in_its_training(tuned: tuple[Any, Path], tmp_path: Path) -> None:
+    folder = save_with_pixels(tuned, tmp_path / "small", 28 * 28)
+
+    small, plain = load_for_inference(folder), load_for_inference(tuned[1])
+
+    assert (small.max_pixels, plain.max_pixels) == (28 * 28, None)
+    assert num_visual_tokens(small) < num_visual_tokens(plain)
+    assert num_visual_tokens(load_for_inference(folder, max_pixels=28 * 28)) == num_visual_tokens(small)
+
+
+@pytest.mark.parametrize(("trained", "named"), [(28 * 28, "784"), (None, "the own of its base")])
+def test_other_pixels_than_in_training_are_refused_by_name(
+    tuned: tuple[Any, Path], tmp_path: Path, trained: int | None, named: str
+) -> None:
+    folder = save_with_pixels(tuned, tmp_path / "trained", trained)
+
+    with pytest.raises(BadUsage, match=f"was trained with max_pixels={named}, and max_pixels=3136 is asked for"):
+        load_for_inference(folder, max_pixels=56 * 56)
+
+
+def test_an_adapter_that_does_not_say_takes_what_is_asked(tuned: tuple[Any, Path]) -> None:
+    assert load_for_inference(tuned[1], max_pixels=28 * 28).max_pixels == 28 * 28

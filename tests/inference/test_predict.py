@@ -154,6 +154,52 @@ def test_a_clip_that_takes_too_long_is_an_error_that_can_be_tried_again(
     assert len(records_of(run)) == 16
 
 
+def test_questions_without_answers_are_predicted_and_their_records_say_that_there_is_no_reference(
+    tiny_folder: Path, clips: Path, tmp_path: Path, run: RunDirectory
+) -> None:
+    data = write_qved(tmp_path / "test.json", ALL_CLIPS[:3])
+    entries = json.loads(data.read_text())
+    del entries[0]["conversations"][1]
+    entries[1]["conversations"][1]["value"] = ""
+    data.write_text(json.dumps(entries))
+
+    summary = predict_dataset(make_config(tiny_folder, data, clips), run)
+
+    records = records_of(run)
+    assert [record["answer"] for record in records.values()].count(None) == 2
+    assert {record["status"] for record in records.values()} == {"ok"}
+    assert records["clip_2.mp4#0"]["answer"] == "squats - the knees move inwards"
+    assert summary.notes == ("2 of 3 samples have no reference answer: they cannot be evaluated.",)
+    assert [entry["ground_truth"] for entry in json.loads(run.predictions_compat.read_text())][:2] == ["", ""]
+
+
+def test_a_run_notes_how_many_samples_it_is_to_have_before_the_first_of_them(
+    config: PredictConfig, run: RunDirectory
+) -> None:
+    def stop(stage: str, done: int, total: int, note: str = "") -> None:
+        if done >= 6:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        predict_dataset(config, run, progress=stop)
+    assert read_json(run.environment)["num_expected"] == 16
+    assert len(records_of(run)) < 16
+
+    assert predict_dataset(config, run).num_expected == 16
+    assert read_json(run.environment)["num_expected"] == 16
+
+
+def test_what_is_expected_follows_the_limit_and_never_forgets_what_is_there(
+    config: PredictConfig, run: RunDirectory
+) -> None:
+    def limited_to(limit: int | None) -> int:
+        data = config.data.model_copy(update={"limit": limit})
+        predict_dataset(config.model_copy(update={"data": data}), run)
+        return int(read_json(run.environment)["num_expected"])
+
+    assert [limited_to(limit) for limit in (4, 9, 2, None)] == [4, 9, 9, 16]
+
+
 def test_only_temporary_errors_are_tried_again_unless_all_are_wanted(
     tiny_folder: Path, clips: Path, tmp_path: Path, run: RunDirectory
 ) -> None:

@@ -92,7 +92,7 @@ def test_one_cluster_has_no_interval_and_says_why():
     interval = mean_interval([0.0, 1.0, 1.0], ["only"] * 3)
 
     assert (interval.low, interval.high) == (None, None)
-    assert "all 3 samples come from one cluster" in interval.method
+    assert "all 3 samples come from one group" in interval.method
 
 
 def test_a_proportion_of_independent_samples_gets_wilson():

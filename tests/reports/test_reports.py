@@ -1,7 +1,11 @@
 import dataclasses
 import shutil
+import unicodedata
 
+import openpyxl
 import pytest
+from tests.reports.latex import read_row, read_table, read_text
+from tests.reports.payloads import PAYLOADS
 from tests.reports.sample import EXERCISES, write_comparison, write_run
 
 from vidtune.core.durable import RecordLog, read_json, write_json
@@ -91,6 +95,39 @@ def test_a_run_that_was_killed_while_predicting_says_that_it_is_a_part(tmp_path)
     assert "Prediction was stopped after 12 samples" in view.missing[0]
     assert "Prediction was stopped after 12 samples" in render_page(view)
     assert "Prediction was stopped after 12 samples" in render_markdown(view)
+
+
+@pytest.fixture
+def unfinished(tmp_path):
+    """A run that was asked for 40 samples and has 12."""
+    run = write_run(tmp_path / "run")
+    write_json(run.environment, {**read_json(run.environment), "num_expected": 40})
+    return run
+
+
+def test_an_unfinished_run_says_so_in_every_report(unfinished):
+    write_reports(unfinished)
+
+    told = "12 of 40 samples predicted"
+    html = unfinished.report_html.read_text()
+    assert f"<b>Incomplete.</b> {told}: what is here is a part" in html
+    assert "<b>12</b> of 40 predicted" in html
+    assert f"**Incomplete.** {told}: " in (unfinished.path / "report.md").read_text()
+    for name in ("scores", "exercises"):
+        *_, note, end = (unfinished.path / "tables" / f"{name}.tex").read_text().splitlines()
+        assert note == f"\\multicolumn{{{6 if name == 'scores' else 5}}}{{l}}{{{told}}} \\\\"
+        assert end == "\\end{tabular}"
+    book = openpyxl.load_workbook(unfinished.report_xlsx)
+    cells = [str(cell.value) for sheet in ("Summary", "Trust") for row in book[sheet] for cell in row]
+    assert sum(cell.startswith(told) for cell in cells) == 2
+
+
+def test_a_finished_run_says_nothing_of_the_kind(tmp_path):
+    run = write_run(tmp_path / "run")
+    write_json(run.environment, {**read_json(run.environment), "num_expected": 12})
+    run.predictions_compat.unlink()
+
+    assert read_run(run).missing == ()
 
 
 def test_of_several_tries_of_a_sample_the_last_is_shown_once(tmp_path):
@@ -242,13 +279,67 @@ def test_a_text_with_half_a_character_does_not_stop_the_reports(tmp_path):
     assert "\ufffdx" in render_page(view)
 
 
-def test_latex_and_markdown_are_escaped():
-    table = (("A_B", "n"), [["5 % & {x} \\y $z$ #1 ^~<>", "1"]])
+def as_printed(text):
+    """Return a text as a table can show it: one line, composed, without what is invisible."""
+    replaced = "".join("\ufffd" if character in "\x00\x07\x1b\ufffe\uffff" else character for character in text)
+    line = " ".join(unicodedata.normalize("NFC", replaced).split())
+    return "".join(character for character in line if unicodedata.category(character)[0] != "C")
 
-    latex = render_latex(table)
 
-    assert r"A\_B & n \\" in latex
-    assert r"5 \% \& \{x\} \textbackslash{}y \$z\$ \#1 \textasciicircum{}\textasciitilde{}" in latex
+@pytest.mark.parametrize(
+    "text",
+    [
+        "100 % & A_B #1 {x} ~y ^z \\input{a} $m$ <b>",
+        "\\\\[2em]",
+        "[3] begins a row",
+        "* begins a row",
+        "say \"a\" or `b` or ''c''",
+        "a -- b --- c ,, d",
+        "zażółć gęślą jaźń",
+        "e\u0301 composed",
+        "left\u202eright",
+        "日本語 🤸",
+    ],
+)
+def test_a_text_is_set_by_latex_as_it_is_written(text):
+    latex = render_latex((("Name", "n"), [[text, "1"], ["next", "2"]]))
+
+    assert read_table(latex) == [["Name", "n"], [as_printed(text), "1"], ["next", "2"]]
+
+
+@pytest.mark.parametrize("text", PAYLOADS)
+def test_no_hostile_name_escapes_its_cell_in_latex(text):
+    [_, cells] = read_table(render_latex((("Name", "n"), [[text, "1"]])))
+
+    assert cells == [as_printed(text), "1"]
+
+
+def test_the_tables_of_a_run_with_hostile_names_can_be_read_back(tmp_path):
+    name = "100 % & A_B #1 {x} ~y ^z \\input{a} $m$ <b> [i]"
+    run, base = write_run(tmp_path / "tuned", texts=[name]), write_run(tmp_path / "base", texts=[name])
+    write_comparison(run, base, name)
+
+    write_summaries(read_run(run, base))
+
+    for table in ("scores", "comparison", "exercises"):
+        rows = read_table((run.path / "tables" / f"{table}.tex").read_text())
+        assert {len(row) for row in rows} == {len(rows[0])}
+    assert read_table((run.path / "tables" / "comparison.tex").read_text())[0][1] == as_printed(f"base{name}")
+
+
+def test_the_reader_of_these_tests_finds_what_is_not_escaped():
+    for raw in ("5 %", "a_b", "$x$", "\\input{a}", "a#", "{x}", "a~", "^", "<", "|", "[1]", "*", "--"):
+        with pytest.raises(AssertionError):
+            read_text(raw)
+    assert read_row(r"a \& b & c \\") == ["a & b", "c"]
+
+
+def test_characters_beyond_pdflatex_are_announced():
+    def first_line(text):
+        return render_latex((("Name",), [[text]])).splitlines()[0]
+
+    assert first_line("zażółć – „gęślą“") == r"\begin{tabular}{l}"
+    assert first_line("日本語").startswith("% Holds characters that pdfLaTeX does not know")
 
 
 def test_markdown_holds_hostile_text_as_text(tmp_path):

@@ -9,6 +9,7 @@ from transformers import PreTrainedTokenizerFast
 
 from vidtune.core.durable import RecordLog
 from vidtune.core.errors import (
+    BadUsage,
     ConfigInvalid,
     DataInvalid,
     ModelUnavailable,
@@ -371,3 +372,36 @@ def test_every_error_of_the_room_has_a_code():
     for error in (LossNotFinite, TooManyDropped):
         assert issubclass(error, VidtuneError)
         assert error.code != "bad_data"
+
+
+@pytest.mark.parametrize("where", ["data", "eval_data"])
+def test_samples_without_an_answer_are_refused_by_name_before_weights_are_loaded(recipe, run, clips, tmp_path, where):
+    samples = [make_sample(index) for index in range(10, 14)]
+    samples[1]["conversations"].pop()
+    samples[3]["conversations"][1]["value"] = " "
+    path = tmp_path / "some.json"
+    path.write_text(json.dumps(samples))
+    changes = held_out(clips, every_steps=3) | {where: {"path": str(path), "videos": str(clips)}}
+
+    with pytest.raises(DataInvalid) as caught:
+        train(recipe(**changes, limits={"max_dropped_share": 1.0}), run, evaluator=constant_scores)
+
+    [finding] = caught.value.findings
+    assert finding.startswith(f"{where}: {path}: 2 of 4 samples have no reference answer, so nothing can be learned")
+    assert finding.endswith(": s11, s13.")
+    assert not run.best.exists()
+
+
+@pytest.mark.parametrize("kind", ["lora", "full"])
+def test_pixels_given_at_training_are_used_again_to_predict(recipe, run, kind):
+    from vidtune.inference import load_for_inference
+
+    adapter = {"kind": kind} if kind == "lora" else {"kind": kind, "rank": ..., "alpha": ..., "dropout": ...}
+    train(recipe(model={"max_pixels": 28 * 28}, adapter=adapter, loop={"max_steps": 1}), run)
+
+    loaded = load_for_inference(run.path)
+
+    assert loaded.max_pixels == 28 * 28
+    assert loaded.processor.video_processor.size["longest_edge"] == 28 * 28
+    with pytest.raises(BadUsage, match="trained with max_pixels=784"):
+        load_for_inference(run.path, max_pixels=56 * 56)

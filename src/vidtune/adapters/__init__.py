@@ -10,7 +10,12 @@ from vidtune.adapters._lifecycle import (
     quantization_config,
     save_adapter,
 )
-from vidtune.adapters._record import adapter_config_of, base_of_adapter, is_adapter_folder
+from vidtune.adapters._record import (
+    adapter_config_of,
+    base_of_adapter,
+    is_adapter_folder,
+    processor_settings_of,
+)
 from vidtune.adapters._table import ModalityRow, trainable_table
 
 __all__ = [
@@ -27,6 +32,7 @@ __all__ = [
     "is_adapter_folder",
     "load_adapter",
     "merge_adapter",
+    "processor_settings_of",
     "quantization_config",
     "save_adapter",
     "trainable_table",

@@ -58,10 +58,15 @@ def attach_adapter(
     return tuned
 
 
-def save_adapter(model: Any, folder: Path) -> None:
+def save_adapter(model: Any, folder: Path, *, processor: Mapping[str, Any] | None = None) -> None:
     """Write the adapter of ``model`` into ``folder``: PEFT's own files, and ``vidtune_adapter.json`` last.
 
     The folder is written in place; a caller that must survive a kill stages and renames it.
+
+    Args:
+        model: A model with an adapter on it.
+        folder: Made if it is not there.
+        processor: How the processor showed the clips in training, to be used again with the adapter. None: not known.
 
     Raises:
         BadUsage: If no adapter was attached to ``model``.
@@ -70,7 +75,7 @@ def save_adapter(model: Any, folder: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     with quiet_libraries():
         adapter_kinds.get(config.kind).save(model, folder)
-    write_record(folder, config, base_identity(model))
+    write_record(folder, config, base_identity(model), processor)
 
 
 def load_adapter(model: Any, folder: Path, *, trainable: bool = False) -> Any:

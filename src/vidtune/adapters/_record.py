@@ -49,8 +49,10 @@ def adapter_config_of(folder: Path) -> AdapterConfig:
         ) from exc
 
 
-def write_record(folder: Path, config: AdapterConfig, base: Mapping[str, Any]) -> None:
-    """Write the record of an adapter that is complete otherwise."""
+def write_record(
+    folder: Path, config: AdapterConfig, base: Mapping[str, Any], processor: Mapping[str, Any] | None = None
+) -> None:
+    """Write the record of an adapter that is complete otherwise; ``processor`` where its settings are known."""
     write_json(
         folder / RECORD_FILE,
         {
@@ -58,9 +60,22 @@ def write_record(folder: Path, config: AdapterConfig, base: Mapping[str, Any]) -
             "kind": config.kind,
             "config": config.model_dump(mode="json"),
             "base": dict(base),
+            **({"processor": dict(processor)} if processor is not None else {}),
             "versions": {name: metadata.version(name) for name in ("vidtune", "peft", "torch", "transformers")},
         },
     )
+
+
+def processor_settings_of(folder: Path) -> dict[str, Any] | None:
+    """Return how the processor showed the clips in training, such as ``{"max_pixels": 50176}``.
+
+    None for an adapter that does not say: one of PEFT alone, or of a vidtune before these were kept.
+
+    Raises:
+        ModelMismatch: If the folder holds no adapter, or the record is damaged.
+    """
+    processor = read_record(folder).get("processor")
+    return dict(processor) if isinstance(processor, Mapping) else None
 
 
 def read_record(folder: Path) -> dict[str, Any]:

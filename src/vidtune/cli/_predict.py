@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from vidtune.cli._shell import emit, json_option, progress_bar, set_option
 from vidtune.core.errors import BadData
+
+if TYPE_CHECKING:
+    from vidtune.inference import PredictConfig
 
 
 @click.command()
@@ -86,6 +89,8 @@ def predict(
     from_options = [f"{key}={value}" for key, value in paths.items() if value is not None]
     config = load_recipe(PredictConfig, Path(recipe) if recipe else None, [*from_options, *overrides])
     run = RunDirectory(Path(out) if out else _default_out(config))
+    if report:
+        _require_answers(config)
     with progress_bar() as progress:
         summary = predict_dataset(config, run, progress=progress)
         if report:
@@ -99,6 +104,14 @@ def predict(
             f"{summary.num_errors} of {summary.num_samples} samples failed; --max-failed allows {max_failed:g}.",
             f"All records are kept; `vidtune doctor {where}` shows the causes.",
         )
+
+
+def _require_answers(config: PredictConfig) -> None:
+    """Find out before the model is loaded that there would be nothing to score."""
+    from vidtune.data import load_samples, require_answers
+
+    samples = load_samples(config.data).samples
+    require_answers(samples, config.data.path, purpose="--report has nothing to compare with them")
 
 
 def _default_out(config: Any) -> Path:

@@ -1,5 +1,6 @@
 """Annotation files and what they say: read, found on disk, selected, split, checked, described, written."""
 
+from vidtune.data._answers import require_answers
 from vidtune.data._check import CheckReport, Finding, check_dataset
 from vidtune.data._collect import CollectedClip, Collection, collect_clips
 from vidtune.data._config import DataConfig, load_samples
@@ -51,6 +52,7 @@ __all__ = [
     "probe_videos",
     "read_dataset",
     "readers",
+    "require_answers",
     "resolve_video",
     "split_dataset",
     "swap_sides",

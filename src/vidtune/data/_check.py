@@ -209,13 +209,16 @@ def _check_leakage(dataset: Dataset, against: Mapping[str, Dataset]) -> Iterable
 
 
 def _check_answers(samples: Sequence[Sample], stats: DatasetStats) -> Iterable[Finding]:
-    empty = tuple(sample.sample_id for sample in samples if not sample.answer.strip())
-    if empty:
-        yield Finding("answers", "error", f"{len(empty)} sample(s) have no answer: {_name(empty)}", empty)
+    missing = tuple(sample.sample_id for sample in samples if not sample.is_answered)
+    if missing:
+        message = (
+            f"{len(missing)} of {len(samples)} samples have no answer: fit for predict, not for train or evaluate: "
+        )
+        yield Finding("answers", "warn", message + _name(missing), missing)
     hollow = tuple(sample.sample_id for sample in samples if sample.answer.strip().lower() in _PLACEHOLDERS)
     if hollow:
         yield Finding("answers", "warn", f"{len(hollow)} answer(s) are placeholders: {_name(hollow)}", hollow)
-    if len(samples) > 1 and stats.num_answers == 1:
+    if len(samples) - len(missing) > 1 and stats.num_answers == 1:
         yield Finding("answers", "warn", "all answers are the same: there is nothing to learn from the videos.")
 
 

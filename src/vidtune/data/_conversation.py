@@ -41,6 +41,7 @@ def build_sample(
     split, subject, label = (read_optional_text(record, key, place) for key in ("split", "subject", "label"))
     if video is None or turns is None:
         return None
+    turns = _without_empty_answer(turns)
     if system:
         turns = (Turn("system", system), *turns)
     if not check_turns(turns, place):
@@ -80,15 +81,14 @@ def read_turns(
 
 
 def check_turns(turns: Sequence[Turn], place: Place) -> bool:
-    """Report a conversation that cannot be learned from or asked; True if it can."""
+    """Report a conversation that cannot be asked; True if it can. Whether it has an answer matters to its user."""
     spoken = [turn for turn in turns if turn.role != "system"]
     num_system = len(turns) - len(spoken)
     if num_system > 1 or (num_system == 1 and turns[0].role != "system"):
         place.report_text("", f"{num_system} system turns", "at most one, at the beginning")
         return False
-    if not spoken or spoken[-1].role != "assistant":
-        last = f"a conversation whose last turn is {spoken[-1].role}" if spoken else "no question and no answer"
-        place.report_text("", last, "an assistant answer at the end")
+    if not spoken:
+        place.report_text("", "no question and no answer", "a question, and an answer where one is known")
         return False
     for index, turn in enumerate(spoken):
         expected = "user" if index % 2 == 0 else "assistant"
@@ -99,6 +99,12 @@ def check_turns(turns: Sequence[Turn], place: Place) -> bool:
             place.report_text("", f"an empty {'question' if expected == 'user' else 'answer'}", "text")
             return False
     return True
+
+
+def _without_empty_answer(turns: Sequence[Turn]) -> Sequence[Turn]:
+    """Return ``turns`` without an empty answer at their end: it stands where no answer is known."""
+    is_empty = bool(turns) and turns[-1].role == "assistant" and not turns[-1].text.strip()
+    return turns[:-1] if is_empty else turns
 
 
 def read_video(value: Any, field: str, place: Place) -> str | None:

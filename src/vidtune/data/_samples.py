@@ -29,7 +29,8 @@ class Sample:
     """As written in the file; ``resolve_video`` finds the file it stands for."""
 
     turns: tuple[Turn, ...]
-    """Optional system turn, then user and assistant in alternation, an assistant turn last."""
+    """Optional system turn, then user and assistant in alternation. Where the last turn is the user's, no answer is
+    known: the sample can be asked, and neither learned from nor scored."""
 
     split: str | None = None
     subject: str | None = None
@@ -43,24 +44,23 @@ class Sample:
 
     @property
     def prompt_turns(self) -> tuple[Turn, ...]:
-        """All turns before the last assistant turn: what a model is given."""
-        for index in range(len(self.turns) - 1, -1, -1):
-            if self.turns[index].role == "assistant":
-                return self.turns[:index]
-        return self.turns
+        """All turns before the reference answer: what a model is given."""
+        return self.turns[:-1] if self.is_answered else self.turns
+
+    @property
+    def is_answered(self) -> bool:
+        """Whether the conversation ends in a reference answer."""
+        return bool(self.turns) and self.turns[-1].role == "assistant"
 
     @property
     def question(self) -> str:
         """The last thing the user says; empty when there is none."""
-        return self._last("user")
+        return next((turn.text for turn in reversed(self.turns) if turn.role == "user"), "")
 
     @property
     def answer(self) -> str:
-        """The last thing the assistant says, the ground truth; empty when there is none."""
-        return self._last("assistant")
-
-    def _last(self, role: Role) -> str:
-        return next((turn.text for turn in reversed(self.turns) if turn.role == role), "")
+        """The reference answer, the ground truth; empty when there is none."""
+        return self.turns[-1].text if self.is_answered else ""
 
 
 @dataclass(frozen=True)

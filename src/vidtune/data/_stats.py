@@ -75,7 +75,7 @@ def describe_dataset(samples: Sequence[Sample], *, durations_s: Mapping[str, flo
     labels = _count(sample.label for sample in samples if sample.label is not None)
     answers: dict[str, set[str]] = {}
     for sample in samples:
-        answers.setdefault(sample.question, set()).add(sample.answer)
+        answers.setdefault(sample.question, set()).update([sample.answer] if sample.is_answered else [])
     lengths = (
         [durations_s[video] for video in {sample.video for sample in samples} if video in durations_s]
         if durations_s
@@ -92,8 +92,8 @@ def describe_dataset(samples: Sequence[Sample], *, durations_s: Mapping[str, flo
         splits=_count(sample.split for sample in samples if sample.split is not None),
         questions=_count(sample.question for sample in samples),
         answers_per_question=_spread([len(different) for different in answers.values()]),
-        num_answers=len({sample.answer for sample in samples}),
-        answer_words=_spread([len(sample.answer.split()) for sample in samples]),
+        num_answers=len({sample.answer for sample in samples if sample.is_answered}),
+        answer_words=_spread([len(sample.answer.split()) for sample in samples if sample.is_answered] or [0]),
         num_turns=_spread([len(sample.turns) for sample in samples]),
         errors=_count(error for sample in samples for error in errors_of(sample)),
         duration_s=_spread(lengths) if lengths else None,

@@ -18,6 +18,7 @@ from vidtune.data._findings import Findings, Place, describe, shorten
 
 _WHITESPACE = re.compile(r"[ \t\r\n]*")
 _SURROGATE = re.compile(r"\\u[dD][89a-fA-F]")
+_HALF_PAIR = re.compile("[\ud800-\udfff]")
 _INT64_DIGITS = 19
 MAX_DEPTH = 32
 """Levels of nesting in a record. The formats need five."""
@@ -209,8 +210,9 @@ class _Parser:
         if depth_of(value) > MAX_DEPTH:
             place.report_text("", "deep nesting", f"at most {MAX_DEPTH} levels")
             return True
-        if _SURROGATE.search(source) and _has_half_pair(value):
-            place.report_text("", "half of a surrogate pair (\\ud800-\\udfff)", "whole characters")
+        half_pair = _field_of_half_pair(value) if _SURROGATE.search(source) else None
+        if half_pair is not None:
+            place.report_text(half_pair, "half of a surrogate pair (\\ud800-\\udfff)", "whole characters")
             return True
         return has_issues
 
@@ -257,12 +259,19 @@ def depth_of(value: Any) -> int:
     return depth
 
 
-def _has_half_pair(value: Any) -> bool:
-    try:
-        json.dumps(value, ensure_ascii=False).encode()
-    except UnicodeEncodeError:
-        return True
-    return False
+def _field_of_half_pair(value: Any, field: str = "") -> str | None:
+    """Return where the first text is that UTF-8 cannot hold, as ``conversations[0].value``; None if there is none."""
+    if isinstance(value, str):
+        return field if _HALF_PAIR.search(value) else None
+    inner: list[tuple[str, Any]] = []
+    if isinstance(value, dict):
+        # A key is a text too, and is named by the object it is in.
+        inner = [(field, key) for key in value]
+        inner += [(f"{field}.{shorten(key)}" if field else shorten(key), item) for key, item in value.items()]
+    elif isinstance(value, list):
+        inner = [(f"{field}[{index}]", item) for index, item in enumerate(value)]
+    found = (_field_of_half_pair(item, name) for name, item in inner)
+    return next((name for name in found if name is not None), None)
 
 
 def _skip(text: str, position: int) -> int:

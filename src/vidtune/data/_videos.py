@@ -9,10 +9,12 @@ from functools import lru_cache
 from pathlib import Path, PurePosixPath
 
 from vidtune.core.errors import VideoMissing
+from vidtune.data._findings import shorten
 from vidtune.data._paths import num_shared_tail
 from vidtune.data._samples import Sample
 
 _MAX_NEAR_POOL = 2000
+_MAX_SHOWN = 200
 _FRESH_S = 2.0
 
 
@@ -76,7 +78,7 @@ class _VideoFolder:
         most = max(num_shared_tail(path.parts, written.parts) for path in named_alike)
         best = [path for path in named_alike if num_shared_tail(path.parts, written.parts) == most]
         if len(best) > 1:
-            names = ", ".join(str(path.relative_to(self.root)) for path in best[:5])
+            names = ", ".join(shorten(str(path.relative_to(self.root)), _MAX_SHOWN) for path in best[:5])
             raise VideoMissing(
                 f"video {video!r} is ambiguous: {len(best)} files below {self.root} fit it ({names}).",
                 "Write the path relative to the video folder.",
@@ -97,7 +99,8 @@ class _VideoFolder:
         if len(names) > _MAX_NEAR_POOL:
             # Comparing with every name of a large folder would take longer than the check itself.
             names = [other for other in names if other[:4].lower() == name[:4].lower()][:_MAX_NEAR_POOL]
-        return difflib.get_close_matches(name, names, n=3, cutoff=0.7)
+        # A name on disk need not be text: undecodable bytes would break the record that the message ends up in.
+        return [shorten(near, _MAX_SHOWN) for near in difflib.get_close_matches(name, names, n=3, cutoff=0.7)]
 
 
 def _list_tree(root: Path) -> dict[str, list[Path]]:

@@ -12,7 +12,7 @@ from vidtune.core.errors import DataInvalid
 from vidtune.core.rundir import RunDirectory
 from vidtune.evaluation._aggregate import choose_clusters
 from vidtune.evaluation._config import EvaluateConfig
-from vidtune.evaluation._predictions import Prediction, read_predictions
+from vidtune.evaluation._predictions import Prediction, PredictionFile, describe_unfinished, read_predictions
 from vidtune.metrics import PairedDifference, paired_difference, smallest_p_value
 
 _ALPHA = 0.05
@@ -51,7 +51,9 @@ def compare_runs(run_a: RunDirectory, run_b: RunDirectory, config: EvaluateConfi
         DataInvalid: If a run is not scored, they share no samples, or the same ids stand for other answers.
     """
     config = config or EvaluateConfig()
-    predictions_a, predictions_b = _read_current(run_a), _read_current(run_b)
+    file_a, file_b = _read_current(run_a), _read_current(run_b)
+    predictions_a = {one.sample_id: one for one in file_a.predictions}
+    predictions_b = {one.sample_id: one for one in file_b.predictions}
     shared = [name for name in predictions_b if name in predictions_a]
     _check_same_samples(run_a, run_b, predictions_a, predictions_b, shared)
     paired = [name for name in shared if predictions_a[name].is_ok and predictions_b[name].is_ok]
@@ -68,6 +70,8 @@ def compare_runs(run_a: RunDirectory, run_b: RunDirectory, config: EvaluateConfi
         "b": run_b.name,
         "num_paired": len(paired),
         "num_shared": len(shared),
+        "num_expected_a": file_a.num_expected,
+        "num_expected_b": file_b.num_expected,
         "num_only_a": len(predictions_a) - len(shared),
         "num_only_b": len(predictions_b) - len(shared),
         "num_errors_a": sum(not predictions_a[name].is_ok for name in shared),
@@ -76,14 +80,14 @@ def compare_runs(run_a: RunDirectory, run_b: RunDirectory, config: EvaluateConfi
         "num_clusters": len(set(clusters)),
         "metrics": rows,
     }
-    record["verdict"] = _verdict(record)
+    record["verdict"] = _verdict(record, _describe_unfinished(run_a, file_a) + _describe_unfinished(run_b, file_b))
     path = run_b.comparison
     write_json(path, record)
     return Comparison(path, record)
 
 
-def _read_current(run: RunDirectory) -> dict[str, Prediction]:
-    """Return a run's predictions by id, after making sure that its scores belong to them."""
+def _read_current(run: RunDirectory) -> PredictionFile:
+    """Return a run's predictions, after making sure that its scores belong to them."""
     file = read_predictions(run.path)
     if not run.metrics.exists() or not run.scores.exists():
         raise DataInvalid(f"{run.path} is not scored.", f"Run `vidtune evaluate {run.path}` first.")
@@ -92,7 +96,12 @@ def _read_current(run: RunDirectory) -> dict[str, Prediction]:
             f"the scores of {run.path} belong to other predictions than those in {file.path.name}.",
             f"Run `vidtune evaluate {run.path}` again.",
         )
-    return {prediction.sample_id: prediction for prediction in file.predictions}
+    return file
+
+
+def _describe_unfinished(run: RunDirectory, file: PredictionFile) -> list[str]:
+    told = describe_unfinished(len(file.predictions), file.num_expected)
+    return [f"{run.name} is unfinished: {told}."] if told else []
 
 
 def _check_same_samples(
@@ -161,21 +170,23 @@ def _row(described: dict[str, Any], pairs: list[tuple[float, float, str]], confi
     }
 
 
-def _verdict(record: dict[str, Any]) -> dict[str, Any]:
+def _verdict(record: dict[str, Any], unfinished: list[str]) -> dict[str, Any]:
     rows = [row for name, row in record["metrics"].items() if not name.endswith("_compat")]
     if not rows:
         return {"headline": "The runs share no metric: there is nothing to compare.", "sentences": []}
     lead = rows[0]
-    sentences = [_describe_pairs(record), *(_describe_row(record, row) for row in rows)]
+    sentences = [*unfinished, _describe_pairs(record), *(_describe_row(record, row) for row in rows)]
     if record["num_clusters"] < 6:
         floor = smallest_p_value(record["num_clusters"]) if record["num_clusters"] > 1 else 1.0
         sentences.append(
-            f"With {record['num_clusters']} {record['cluster']}(s) no test can go below p = {floor:.3g}; "
-            "read the intervals, and collect more."
+            f"With {_units(record)} no test can go below p = {floor:.3g}; read the intervals, and collect more."
         )
     if len(rows) > 1:
-        sentences.append(f"{len(rows)} metrics were tested without correction for their number.")
-    return {"headline": f"{lead['label']}: {_outcome(record, lead)}.", "sentences": sentences}
+        sentences.append(
+            f"{len(rows)} metrics were tested without correction for their number: one may differ by chance."
+        )
+    headline = " ".join([*unfinished, f"{lead['label']}: {_outcome(record, lead)}."])
+    return {"headline": headline, "sentences": sentences}
 
 
 def _describe_pairs(record: dict[str, Any]) -> str:
@@ -185,10 +196,14 @@ def _describe_pairs(record: dict[str, Any]) -> str:
     if record["num_only_a"] or record["num_only_b"]:
         left_out.append(f"{record['num_only_a']} are only in A and {record['num_only_b']} only in B")
     rest = f" Left out: {'; '.join(left_out)}." if left_out else ""
-    return (
-        f"{record['num_paired']:,} samples were answered by both, from {record['num_clusters']:,} "
-        f"{record['cluster']}(s).{rest}"
-    )
+    return f"{record['num_paired']:,} samples were answered by both, from {_units(record)}.{rest}"
+
+
+def _units(record: dict[str, Any]) -> str:
+    """Return how many independent ones there are: people, videos or samples."""
+    if record["cluster"] == "subject":
+        return "1 person" if record["num_clusters"] == 1 else f"{record['num_clusters']:,} people"
+    return f"{record['num_clusters']:,} {record['cluster']}{'s' * (record['num_clusters'] != 1)}"
 
 
 def _describe_row(record: dict[str, Any], row: dict[str, Any]) -> str:
@@ -206,9 +221,11 @@ def _outcome(record: dict[str, Any], row: dict[str, Any]) -> str:
         return f"{change}; no difference"
     if row["ci_low"] is None:
         return f"{moved} (no interval: {row['interval_method'].removeprefix('none: ')})"
-    interval = f"interval {_number(row, row['ci_low'], signed=True)} to {_number(row, row['ci_high'], signed=True)}"
+    low, high = (_number(row, row[key], signed=True) for key in ("ci_low", "ci_high"))
+    bounds = f"{low.removesuffix(' points')} to {high}"
+    interval = f"{100 * row['confidence']:g} % interval of the difference {bounds}"
     if row["ci_low"] <= 0 <= row["ci_high"]:
-        return f"{change}; no clear difference ({interval})"
+        return f"{change}; no clear difference, in either direction ({interval})"
     return f"{moved} ({interval})"
 
 

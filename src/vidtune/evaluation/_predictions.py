@@ -23,7 +23,7 @@ class Prediction:
 
     sample_id: str
     answer: str
-    """The ground truth."""
+    """The ground truth; empty when none is known."""
     text: str | None
     """What the model said; None when the sample failed."""
     error_code: str | None = None
@@ -48,6 +48,13 @@ class PredictionFile:
     path: Path
     sha256: str
     predictions: tuple[Prediction, ...]
+    num_expected: int | None = None
+    """Samples that the prediction run was asked for; None where no run says it."""
+
+    @property
+    def is_unfinished(self) -> bool:
+        """Whether there are fewer predictions than were asked for."""
+        return self.num_expected is not None and len(self.predictions) < self.num_expected
 
     @property
     def run(self) -> RunDirectory:
@@ -86,7 +93,19 @@ def read_predictions(source: Path) -> PredictionFile:
     if is_compat:
         parsed = _number_repeats(parsed)
     latest = {prediction.sample_id: prediction for prediction in parsed}
-    return PredictionFile(path, sha256_file(path), tuple(latest.values()))
+    return PredictionFile(path, sha256_file(path), tuple(latest.values()), _read_num_expected(path))
+
+
+def describe_unfinished(num_predicted: int, num_expected: int | None) -> str:
+    """Return how much of a run is there when that is not all of it, else "".
+
+    Example:
+        >>> describe_unfinished(60, 96)
+        '60 of 96 samples predicted'
+    """
+    if num_expected is None or num_predicted >= num_expected:
+        return ""
+    return f"{num_predicted:,} of {num_expected:,} samples predicted"
 
 
 def errors_of(meta: Mapping[str, Any]) -> tuple[str, ...] | None:
@@ -122,6 +141,16 @@ def _find_file(source: Path) -> Path:
     return found
 
 
+def _read_num_expected(path: Path) -> int | None:
+    """Return what the run around a predictions file was asked for, as prediction notes it in its environment."""
+    run = RunDirectory(path.parent)
+    if path not in (run.predictions, run.predictions_compat) or not run.environment.is_file():
+        return None
+    environment = read_json(run.environment)
+    found = environment.get("num_expected") if isinstance(environment, Mapping) else None
+    return found if isinstance(found, int) else None
+
+
 def _read_lines(path: Path) -> list[tuple[str, Any]]:
     text = path.read_bytes()
     if b'"crc32":' in text.split(b"\n", 1)[0]:
@@ -155,8 +184,8 @@ def _check(place: str, record: Any) -> list[str]:
     found = []
     if not any(isinstance(record.get(key), str) for key in ("sample_id", "video_path")):
         found.append(f"{place}: neither a sample_id nor a video_path that is a string")
-    if not any(isinstance(record.get(key), str) for key in ("answer", "ground_truth")):
-        found.append(f"{place}: neither an answer nor a ground_truth that is a string")
+    if not any(key in record and isinstance(record[key], str | None) for key in ("answer", "ground_truth")):
+        found.append(f"{place}: neither an answer nor a ground_truth that is a string, or null where none is known")
     if record.get("status", "ok") not in ("ok", "success", "error"):
         found.append(f"{place}: status is {record['status']!r}, expected 'ok', 'success' or 'error'")
     if not isinstance(record.get("prediction"), str | None):
@@ -171,7 +200,7 @@ def _parse_record(record: Mapping[str, Any]) -> Prediction:
     error = record.get("error") or {}
     return Prediction(
         sample_id=record["sample_id"],
-        answer=record.get("answer", record.get("ground_truth", "")),
+        answer=record.get("answer") or record.get("ground_truth") or "",
         text=record["prediction"] if is_ok else None,
         error_code=None if is_ok else str(error.get("code", "unknown") if isinstance(error, Mapping) else "unknown"),
         question=record.get("question") or "",
@@ -192,7 +221,7 @@ def _parse_compat(record: Mapping[str, Any]) -> Prediction:
     parent = PurePosixPath(video).parent.name
     return Prediction(
         sample_id=video,
-        answer=record.get("ground_truth", record.get("answer", "")),
+        answer=record.get("ground_truth") or record.get("answer") or "",
         text=record["prediction"] if is_ok else None,
         error_code=None if is_ok else _compat_error_code(record.get("error")),
         question=record.get("prompt") or record.get("question") or "",

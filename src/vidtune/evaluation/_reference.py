@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import yaml
 
 from vidtune.core.durable import read_json
-from vidtune.core.errors import VidtuneError
+from vidtune.core.errors import DataInvalid, VidtuneError
 from vidtune.core.rundir import RunDirectory
 from vidtune.evaluation._predictions import Prediction, errors_of
 
@@ -106,7 +106,9 @@ def _pack_name(folder: Path) -> str:
 def _read_training_answers(path: Path) -> ReferenceSet:
     from vidtune.data import read_dataset
 
-    samples = as_reference(read_dataset(path).samples)
+    samples = as_reference([sample for sample in read_dataset(path).samples if sample.is_answered])
+    if not samples:
+        raise DataInvalid(f"{path} has no answers to learn a baseline from.", "Name the annotations trained on.")
     return ReferenceSet(samples, True, f"{len(samples):,} training answers of {path.name}")
 
 

@@ -10,6 +10,7 @@ from typing import Any
 
 from vidtune.core.durable import RecordLog, write_json
 from vidtune.core.progress import Progress, silent
+from vidtune.data import require_answers
 from vidtune.evaluation._aggregate import choose_clusters, classification_block, metric_row, timing_block
 from vidtune.evaluation._config import EvaluateConfig
 from vidtune.evaluation._predictions import Prediction, PredictionFile, read_predictions
@@ -61,11 +62,12 @@ def score_predictions(
         progress: Told how far it is.
 
     Raises:
-        DataInvalid: If there is nothing to score or records cannot be understood.
+        DataInvalid: If there is nothing to score, records cannot be understood, or samples have no reference answer.
         NotInstalled: If BERT similarity is asked for and its model is not there.
     """
     config = config or EvaluateConfig()
     file = read_predictions(Path(source))
+    require_answers(file.predictions, file.path, purpose="nothing can be compared with them")
     reference = find_reference(file.predictions, file.run, config.reference)
     context = make_context(file.predictions, reference, config, progress)
     scored = _score_all(file, reference, context, config, progress)
@@ -171,12 +173,15 @@ def _summarise(
             rows[one.metric.name] = row
     classes = _classification(records, answered, clusters, config)
     num_clusters = len(set(clusters))
-    evidence = Evidence(file.predictions, reference, cluster, num_clusters, rows, tuple(records))
+    evidence = Evidence(
+        file.predictions, reference, cluster, num_clusters, rows, tuple(records), num_expected=file.num_expected
+    )
     pack = find_pack(file.run)
     metrics: dict[str, Any] = {
         "schema": SCHEMA,
         "predictions": file.path.name,
         "predictions_sha256": file.sha256,
+        "num_expected": file.num_expected,
         "num_samples": len(file.predictions),
         "num_scored": len(answered),
         "num_errors": len(file.predictions) - len(answered),

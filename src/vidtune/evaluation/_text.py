@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from vidtune.evaluation._predictions import describe_unfinished
+
 _MARKS = {"ok": "ok  ", "warn": "warn", "fail": "FAIL"}
 
 
@@ -12,10 +14,15 @@ def result_text(metrics: dict[str, Any]) -> str:
     lines = [metrics["verdict"]["headline"], ""]
     lines.append(
         f"{metrics['num_scored']:,} scored / {metrics['num_errors']:,} errors of {metrics['num_samples']:,} samples"
+        + (
+            f"; {unfinished}"
+            if (unfinished := describe_unfinished(metrics["num_samples"], metrics["num_expected"]))
+            else ""
+        )
     )
     if metrics["metrics"]:
         confidence = next(iter(metrics["metrics"].values()))["confidence"]
-        lines += ["", f"{'':40}{'mean':>8}   {f'{confidence:.0%} interval':18}{'constant answer':>16}"]
+        lines += ["", f"{'':40}{'mean':>8}   {f'{confidence:.0%} interval':18}{'without looking':>16}"]
     for row in metrics["metrics"].values():
         prior = row["baselines"].get("blind_prior")
         constant = f"{prior['mean']:.3f}" if prior else "-"

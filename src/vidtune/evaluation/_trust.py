@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 from vidtune.data import Sample, find_leaks
 from vidtune.evaluation._aggregate import is_clearly_above
-from vidtune.evaluation._predictions import Prediction
+from vidtune.evaluation._predictions import Prediction, describe_unfinished
 from vidtune.evaluation._reference import ReferenceSet
 from vidtune.metrics import smallest_p_value
 
@@ -47,6 +47,8 @@ class Evidence:
     """Rows of ``metrics.json`` by metric."""
     scores: tuple[dict[str, Any], ...]
     """Records of ``scores.jsonl``."""
+    num_expected: int | None = None
+    """Samples that the prediction run was asked for."""
 
     @property
     def answered(self) -> list[Prediction]:
@@ -74,12 +76,14 @@ def _check_errors(evidence: Evidence) -> Finding:
     return Finding("errors", "warn", message)
 
 
-def _check_truth(evidence: Evidence) -> Finding | None:
-    num_unknown = sum(not sample.answer.strip() for sample in evidence.samples)
-    if not num_unknown:
+def _check_finished(evidence: Evidence) -> Finding | None:
+    if evidence.num_expected is None:
         return None
-    message = f"{num_unknown} of {len(evidence.samples):,} samples have no true answer; they are in no text score."
-    return Finding("truth", "warn", message)
+    told = describe_unfinished(len(evidence.samples), evidence.num_expected)
+    if not told:
+        return Finding("finished", "ok", f"All {evidence.num_expected:,} samples of the run were predicted.")
+    message = f"{told}: what is missing may be easier or harder. The same `vidtune predict` command goes on with it."
+    return Finding("finished", "fail", message)
 
 
 def _check_error_sentences(evidence: Evidence) -> Finding | None:
@@ -130,7 +134,8 @@ def _check_truncated(evidence: Evidence) -> Finding | None:
 
 
 def _check_clusters(evidence: Evidence) -> Finding:
-    number, unit = evidence.num_clusters, evidence.cluster
+    number, unit = evidence.num_clusters, "person" if evidence.cluster == "subject" else evidence.cluster
+    units = "people" if evidence.cluster == "subject" else f"{unit}s"
     if number < 2:
         message = (
             f"All samples come from one {unit}: no interval and no test is possible, however many samples there are."
@@ -138,12 +143,14 @@ def _check_clusters(evidence: Evidence) -> Finding:
         return Finding("clusters", "fail", message)
     if number < _MIN_CLUSTERS:
         floor = smallest_p_value(number)
-        message = f"Only {number} {unit}s: intervals are rough, and no test can go below p = {floor:.3g}."
+        message = (
+            f"Only {number} {units}, however many clips: intervals are rough, and no test can go below p = {floor:.3g}."
+        )
         return Finding("clusters", "warn", message)
     if number < _MIN_CLUSTERS_SURE:
-        message = f"{number} {unit}s: intervals are widened for so few and still approximate."
+        message = f"{number} {units}: intervals are widened for so few and still approximate."
         return Finding("clusters", "warn", message)
-    return Finding("clusters", "ok", f"Intervals are clustered over {number:,} {unit}s.")
+    return Finding("clusters", "ok", f"Intervals are over {number:,} {units}, not over single clips.")
 
 
 def _check_blind_prior(evidence: Evidence) -> Finding | None:
@@ -153,7 +160,9 @@ def _check_blind_prior(evidence: Evidence) -> Finding | None:
         if prior is None or name.endswith("_compat"):
             continue
         compared += 1
-        described = f"{row['label']} {row['mean']:.3f} against {prior['mean']:.3f}"
+        scale, form = (100, ".1f") if row["kind"] == "proportion" else (1, ".3f")
+        unit = " %" if row["kind"] == "proportion" else ""
+        described = f"{row['label']} {row['mean'] * scale:{form}} against {prior['mean'] * scale:{form}}{unit}"
         if row["mean"] <= prior["mean"]:
             below.append(described)
         elif not is_clearly_above(prior):
@@ -161,12 +170,12 @@ def _check_blind_prior(evidence: Evidence) -> Finding | None:
     if not compared:
         return None
     if below:
-        message = "Not above a constant answer that looks at no video: " + "; ".join(below) + "."
+        message = "Not above the best fixed answer, which looks at no video: " + "; ".join(below) + "."
         return Finding("blind_prior", "fail", message)
     if unclear:
-        message = "Above a constant answer, but the difference could be chance: " + "; ".join(unclear) + "."
+        message = "Above the best fixed answer without looking, but it could be chance: " + "; ".join(unclear) + "."
         return Finding("blind_prior", "warn", message)
-    return Finding("blind_prior", "ok", "Every score is above that of the best constant answer.")
+    return Finding("blind_prior", "ok", "Every score is clearly above the best fixed answer, which looks at no video.")
 
 
 def _check_single_class(evidence: Evidence) -> Finding | None:
@@ -244,8 +253,8 @@ def _check_compat(evidence: Evidence) -> Finding | None:
 
 
 _CHECKS = (
+    _check_finished,
     _check_errors,
-    _check_truth,
     _check_error_sentences,
     _check_blind_prior,
     _check_leakage,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from vidtune.evaluation._aggregate import is_clearly_above
+from vidtune.evaluation._predictions import describe_unfinished
 
 _HEADLINE_ORDER = ("exercise_identification", "feedback_error", "rouge_l", "meteor", "bert_similarity")
 
@@ -14,10 +15,12 @@ def write_verdict(metrics: dict[str, Any], *, num_questions: int, pack: str | No
     rows = metrics["metrics"]
     setting = f"on a generated pack ({pack})" if pack else "on this data set"
     leading = [name for name in _HEADLINE_ORDER if name in rows][:2]
+    unfinished = describe_unfinished(metrics["num_samples"], metrics["num_expected"])
     if not leading:
         failed = f"All {metrics['num_samples']:,} samples failed" if not metrics["num_scored"] else "No metric applies"
+        part = f"{unfinished}. " if unfinished else ""
         return {
-            "headline": f"{failed}: there is nothing to judge.",
+            "headline": f"{part}{failed}: there is nothing to judge.",
             "sentences": [_asked(metrics, num_questions, pack)],
         }
     problems = [finding for finding in metrics["trust"] if finding["status"] == "fail"]
@@ -28,41 +31,64 @@ def write_verdict(metrics: dict[str, Any], *, num_questions: int, pack: str | No
     sentences += [_trust(problems, warnings)]
     if pack:
         sentences.append("Generated clips show that the machinery works; they do not show how real people would fare.")
-    headline = f"{_headline(rows[leading[0]])} {setting}"
+    headline = [*([unfinished] if unfinished else []), _headline(rows[leading[0]], metrics, setting)]
+    headline += [weakness for name in leading[1:] if (weakness := _weakness(rows[name]))]
+    if metrics["num_errors"]:
+        headline.append(f"{metrics['num_errors']:,} of {metrics['num_samples']:,} samples failed and are not counted")
     if problems:
-        headline += f", but {len(problems)} trust check{'s' * (len(problems) > 1)} failed"
-    return {"headline": headline + ".", "sentences": sentences}
+        headline.append(f"{len(problems)} trust check{'s' * (len(problems) > 1)} failed")
+    return {"headline": " ".join(f"{sentence}." for sentence in headline), "sentences": sentences}
 
 
 def _asked(metrics: dict[str, Any], num_questions: int, pack: str | None) -> str:
     failed = f"; {metrics['num_errors']:,} failed and are in no mean" if metrics["num_errors"] else ""
     questions = "one question" if num_questions == 1 else f"{num_questions:,} different questions"
-    source = f" of a generated pack ({pack})" if pack else ""
-    units = {"subject": "people", "video": "videos", "sample": "samples"}[metrics["cluster"]]
-    from_whom = f" from {metrics['num_clusters']:,} {units}" if metrics["cluster"] != "sample" else ""
+    source = f" of the pack {pack}" if pack else ""
+    drawn = "generated " if pack else ""
+    from_whom = f" from {_units(metrics, drawn=drawn)}" if metrics["cluster"] != "sample" else ""
     return (
         f"The model was asked {questions} about {metrics['num_samples']:,} samples{source}{from_whom}; "
         f"{metrics['num_scored']:,} answers were scored{failed}."
     )
 
 
-def _headline(row: dict[str, Any]) -> str:
+def _units(metrics: dict[str, Any], *, drawn: str = "") -> str:
+    """Return the number of what is independent, people before clips; ``drawn`` goes before them."""
+    one, many = {"subject": ("person", "people"), "video": ("video", "videos"), "sample": ("sample", "samples")}[
+        metrics["cluster"]
+    ]
+    return f"{metrics['num_clusters']:,} {drawn}{one if metrics['num_clusters'] == 1 else many}"
+
+
+def _headline(row: dict[str, Any], metrics: dict[str, Any], setting: str) -> str:
+    from_whom = f" from {_units(metrics)}" if metrics["cluster"] != "sample" else ""
+    of = f"{'of' if row['kind'] == 'proportion' else 'over'} {row['num_scored']:,} answers{from_whom} {setting}"
+    told = f"{row['label']}: {_number(row, row['mean'])} {of}"
     prior = row["baselines"].get("blind_prior")
-    told = f"{row['label']}: {_number(row, row['mean'])}"
     if prior is None:
         return told
+    blind = _number(row, prior["mean"])
     if row["mean"] <= prior["mean"]:
-        return f"{told}, no better than a constant answer ({_number(row, prior['mean'])}),"
+        return f"{told}, no better than without looking ({blind})"
     if not is_clearly_above(prior):
-        return f"{told}, not clearly above a constant answer ({_number(row, prior['mean'])}),"
-    return f"{told}, against {_number(row, prior['mean'])} for a constant answer,"
+        return f"{told}, not clearly better than without looking ({blind})"
+    return f"{told}, against {blind} without looking"
+
+
+def _weakness(row: dict[str, Any]) -> str:
+    """Return a warning where a second score says nothing good, which must not hide behind the first; else ""."""
+    prior = row["baselines"].get("blind_prior")
+    if prior is None or is_clearly_above(prior):
+        return ""
+    how = "no" if row["mean"] <= prior["mean"] else "not clearly"
+    return f"{row['label']}: {how} better than without looking"
 
 
 def _describe(row: dict[str, Any]) -> str:
     parts = [f"{row['label']} is {_number(row, row['mean'])}{_interval(row)} over {row['num_scored']:,} answers"]
     for name, words in (
-        ("blind_prior", "the best answer without looking at the video"),
-        ("per_exercise_majority", "the best answer given only the exercise"),
+        ("blind_prior", "the best fixed answer to each question, without looking at the video,"),
+        ("per_exercise_majority", "the best fixed answer for each exercise, told which it is but not looking,"),
     ):
         baseline = row["baselines"].get(name)
         if baseline is None:
@@ -76,29 +102,39 @@ def _text_scores(rows: dict[str, Any]) -> str:
     listed = ", ".join(
         f"{row['label']} {row['mean']:.3f}"
         + (
-            f" (constant answer {row['baselines']['blind_prior']['mean']:.3f})"
+            f" (without looking {row['baselines']['blind_prior']['mean']:.3f})"
             if "blind_prior" in row["baselines"]
             else ""
         )
         for row in scores
     )
     return (
-        f"Likeness to the reference text: {listed}; it counts words and topics and can be high for the opposite advice."
+        f"Likeness to the wording of the reference, not correctness: {listed}. It can be high for the opposite advice."
     )
 
 
 def _gain(row: dict[str, Any], baseline: dict[str, Any]) -> str:
     gain = f"difference {_number(row, baseline['difference'], signed=True)}"
     if baseline["ci_low"] is None:
-        return f"{gain}, no interval"
-    low, high = (_number(row, baseline[key], signed=True) for key in ("ci_low", "ci_high"))
-    return f"{gain}, interval {low} to {high}"
+        return f"{gain}, interval not possible"
+    bounds = _range(row, baseline["ci_low"], baseline["ci_high"], " to ", signed=True)
+    return f"{gain}, {_percent(row)} interval {bounds}"
 
 
 def _interval(row: dict[str, Any]) -> str:
     if row["ci_low"] is None:
         return f" (no interval: {row['interval_method'].removeprefix('none: ')})"
-    return f" ({row['confidence']:.0%} interval {_number(row, row['ci_low'])} to {_number(row, row['ci_high'])})"
+    return f" ({_percent(row)} interval {_range(row, row['ci_low'], row['ci_high'], ' to ')})"
+
+
+def _range(row: dict[str, Any], first: float, second: float, between: str, *, signed: bool = False) -> str:
+    """Return two values with their unit once."""
+    unit = " points" if signed else " %"
+    return _number(row, first, signed=signed).removesuffix(unit) + between + _number(row, second, signed=signed)
+
+
+def _percent(row: dict[str, Any]) -> str:
+    return f"{100 * row['confidence']:g} %"
 
 
 def _trust(problems: list[dict[str, str]], warnings: list[dict[str, str]]) -> str:

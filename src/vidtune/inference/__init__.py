@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from vidtune.inference._config import GenerationConfig, ModelConfig, PredictConfig
-    from vidtune.inference._generate import Generation, Request, generate
+    from vidtune.inference._generate import generate
     from vidtune.inference._loading import load_for_inference
     from vidtune.inference._predict import predict_dataset
+    from vidtune.inference._request import Generation, Request
     from vidtune.inference._summary import PredictSummary
     from vidtune.inference.compat import get_video_inference, load_model
 
@@ -29,12 +30,12 @@ __all__ = [
 
 # Configs are read by commands that never load a model; torch is imported with the first part that needs it.
 _MODULES = {
-    "Generation": "_generate",
+    "Generation": "_request",
     "GenerationConfig": "_config",
     "ModelConfig": "_config",
     "PredictConfig": "_config",
     "PredictSummary": "_summary",
-    "Request": "_generate",
+    "Request": "_request",
     "generate": "_generate",
     "get_video_inference": "compat",
     "load_for_inference": "_loading",

@@ -69,6 +69,13 @@ def read_done(run: RunDirectory, retry: str) -> dict[str, dict[str, Any]]:
     return done
 
 
+def note_expected(run: RunDirectory, num_expected: int) -> None:
+    """Note in the environment how many samples the run is to have, so that a part of it is known to be one."""
+    environment = read_json(run.environment) if run.environment.exists() else {}
+    if environment.get("num_expected") != num_expected:
+        write_json(run.environment, {**environment, "num_expected": num_expected})
+
+
 def check_inputs(run: RunDirectory, inputs: Mapping[str, Any], loaded: LoadedModel) -> None:
     """Write the environment of a new run; in one that goes on, check that data and model are still the same.
 
@@ -95,7 +102,7 @@ def compare_with_training(config: PredictConfig) -> list[str]:
     if not (run.best.is_dir() and run.recipe.is_file()):
         return []
     before, now = _flatten(_read_recipe(run)), _flatten(config.model_dump(mode="json"))
-    names = [name for name in now if name.startswith("sampling.") or name in {"max_side_px", "model.max_pixels"}]
+    names = [name for name in now if name.startswith("sampling.") or name == "max_side_px"]
     return [
         f"{name} was {before[name]!r} in training and is {now[name]!r} here."
         for name in names
@@ -163,6 +170,7 @@ def _environment(loaded: LoadedModel) -> dict[str, Any]:
         "packages": versions,
         "num_threads": torch.get_num_threads(),
         "device": str(loaded.device),
+        "max_pixels": loaded.max_pixels,
         "dtype": str(loaded.dtype).removeprefix("torch."),
         "cuda_devices": [torch.cuda.get_device_name(index) for index in range(torch.cuda.device_count())],
     }

@@ -1,4 +1,4 @@
-"""Write answers for one batch: prefill, then token by token, dropping rows as they finish.
+"""Write answers token by token, in rows that leave as they finish and make room for others.
 
 Suffix letters: ``b`` rows, ``l`` tokens, ``v`` vocabulary.
 
@@ -10,6 +10,7 @@ costs more than the arithmetic, and the steps of rows that are finished.
 from __future__ import annotations
 
 import random
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -17,16 +18,21 @@ from typing import Any
 
 import torch
 
+from vidtune.inference._cache import add_rows, can_grow, give_room, keep_rows, pad_left
 from vidtune.inference._config import GenerationConfig
 
 _DEFAULT_TEMPERATURE = 0.1
 _DEFAULT_TOP_P = 0.9
-_COMPACT_FROM_SHARE = 0.25
+_LEAVE_FROM_SHARE = 0.25
+"""Rows leave together once so many of them are finished: moving the cache for each would cost more than it saves."""
 
 
 @dataclass
 class Row:
     """The answer to one prompt while it grows."""
+
+    draws: random.Random
+    """Its own random numbers, so that its neighbours change nothing."""
 
     token_ids: list[int] = field(default_factory=list)
     """New tokens, the end token included when it came."""
@@ -37,77 +43,151 @@ class Row:
     is_stopped: bool = False
     """Whether the model ended the answer; otherwise it ran to its longest."""
 
+    is_done: bool = False
+    """Whether nothing more is written."""
 
-def decode_batch(
-    model: Any,
-    inputs: dict[str, torch.Tensor],
-    *,
-    stop_ids: Sequence[int],
-    config: GenerationConfig,
-    keys: Sequence[str],
-) -> list[Row]:
-    """Return the answers to a batch of left-padded prompts.
+    seconds: float = 0.0
+    """Its share of the time in the model."""
+
+
+@dataclass
+class _Tensors:
+    """What the model needs of all rows for the next step."""
+
+    cache: Any
+    mask_bl: torch.Tensor
+    position: torch.Tensor
+    """(..., b, 1): of the last token of each row; several kinds of position in front."""
+
+    token_b: torch.Tensor
+    """What was written last, and goes into the model next."""
+
+
+class Decoder:
+    """Answers that are written side by side.
 
     Args:
-        model: A transformers model on the device of ``inputs``.
-        inputs: What ``Family.encode_prompts`` returns.
+        model: A transformers model.
         stop_ids: Tokens that end an answer.
         config: How answers are written.
-        keys: Of each row, what its random draws depend on besides the seed.
     """
-    rows = [Row() for _ in keys]
-    choose = _Chooser(config, keys)
-    stop = torch.tensor(list(stop_ids), device=inputs["input_ids"].device)
-    with torch.no_grad(), _in_eval_mode(model):
-        # The model's own rule: multimodal rotary positions, or plain ones that skip the padding.
-        positions = model._prepare_position_ids_for_generation(inputs["input_ids"], dict(inputs))
-        output = model(**inputs, position_ids=positions, use_cache=True, logits_to_keep=1)
-        cache = output.past_key_values
-        mask_bl = inputs["attention_mask"]
-        position = positions[..., -1:]
-        active = list(range(len(rows)))  # of each row of the tensors, which answer it belongs to
-        is_running = [True] * len(rows)
-        for num_done in range(1, config.max_new_tokens + 1):
-            logits_bv = output.logits[:, -1].float()
-            token_b = choose(logits_bv, active)
-            logprob_b = logits_bv.gather(1, token_b[:, None])[:, 0] - logits_bv.logsumexp(1)
-            values = zip(active, token_b.tolist(), logprob_b.tolist(), torch.isin(token_b, stop).tolist(), strict=True)
-            for index, token, logprob, is_end in values:
-                if is_running[index]:
-                    rows[index].token_ids.append(token)
-                    rows[index].logprobs.append(logprob)
-                    rows[index].is_stopped = is_end
-                    is_running[index] = not is_end
-            keep = [place for place, index in enumerate(active) if is_running[index]]
-            if not keep or num_done == config.max_new_tokens:
-                break
-            if len(active) - len(keep) >= _COMPACT_FROM_SHARE * len(active):
-                select = torch.tensor(keep, device=token_b.device)
-                cache.batch_select_indices(select)
-                mask_bl, token_b, position = mask_bl[select], token_b[select], position.index_select(-2, select)
-                active = [active[place] for place in keep]
-            mask_bl = torch.cat([mask_bl, mask_bl.new_ones(len(active), 1)], dim=1)
-            position = position + 1
-            output = model(
-                input_ids=token_b[:, None],
-                attention_mask=mask_bl,
-                position_ids=position,
-                past_key_values=cache,
-                use_cache=True,
+
+    def __init__(self, model: Any, *, stop_ids: Sequence[int], config: GenerationConfig) -> None:
+        self._model = model
+        self._stop_ids = list(stop_ids)
+        self._config = config
+        self._choose = _Chooser(config)
+        self._rows: list[Row] = []
+        self._tensors: _Tensors | None = None
+
+    @property
+    def num_rows(self) -> int:
+        """Answers in work."""
+        return len(self._rows)
+
+    @property
+    def is_open(self) -> bool:
+        """Whether others can join now: not every kind of cache takes new rows."""
+        return self._tensors is None or can_grow(self._tensors.cache)
+
+    def join(self, inputs: dict[str, torch.Tensor], keys: Sequence[str]) -> list[Row]:
+        """Read prompts, write their first tokens, and go on with them beside the rows that are there.
+
+        Args:
+            inputs: Left-padded prompts on the model's device, as ``Family.encode_prompts`` returns them.
+            keys: Of each row, what its random draws depend on besides the seed.
+        """
+        began_s = time.perf_counter()
+        rows = [Row(random.Random(f"{self._config.seed or 0}:{key}")) for key in keys]  # noqa: S311  # not a secret
+        with torch.no_grad(), _in_eval_mode(self._model):
+            # The model's own rule: multimodal rotary positions, or plain ones that skip the padding.
+            positions = self._model._prepare_position_ids_for_generation(inputs["input_ids"], dict(inputs))
+            output = self._model(**inputs, position_ids=positions, use_cache=True, logits_to_keep=1)
+            token_b = self._write(rows, output.logits, began_s)
+            joined = _Tensors(
+                give_room(output.past_key_values), inputs["attention_mask"], positions[..., -1:].clone(), token_b
             )
-    return rows
+            self._tensors = joined if self._tensors is None else _add(self._tensors, joined)
+        self._rows += rows
+        return rows
+
+    def run(self) -> list[Row]:
+        """Write on until a good part of the rows is finished; these leave and are returned."""
+        with torch.no_grad(), _in_eval_mode(self._model):
+            while self._tensors is not None and not self._is_worth_leaving():
+                self._step(self._tensors)
+            return self._leave()
+
+    def _is_worth_leaving(self) -> bool:
+        return sum(row.is_done for row in self._rows) >= _LEAVE_FROM_SHARE * len(self._rows)
+
+    def _step(self, tensors: _Tensors) -> None:
+        """Write one more token in every row; what finished rows get is thrown away."""
+        began_s = time.perf_counter()
+        tensors.mask_bl = torch.cat([tensors.mask_bl, tensors.mask_bl.new_ones(len(self._rows), 1)], dim=1)
+        tensors.position = tensors.position + 1
+        output = self._model(
+            input_ids=tensors.token_b[:, None],
+            attention_mask=tensors.mask_bl,
+            position_ids=tensors.position,
+            past_key_values=tensors.cache,
+            use_cache=True,
+        )
+        tensors.token_b = self._write(self._rows, output.logits, began_s)
+
+    def _write(self, rows: Sequence[Row], logits: torch.Tensor, began_s: float) -> torch.Tensor:
+        """Choose the next token of each row and write it down where the answer goes on."""
+        logits_bv = logits[:, -1].float()
+        token_b = self._choose(logits_bv, rows)
+        logprob_b = logits_bv.gather(1, token_b[:, None])[:, 0] - logits_bv.logsumexp(1)
+        running = [row for row in rows if not row.is_done]
+        for row, token, logprob in zip(rows, token_b.tolist(), logprob_b.tolist(), strict=True):
+            if not row.is_done:
+                row.token_ids.append(token)
+                row.logprobs.append(logprob)
+                row.is_stopped = token in self._stop_ids
+                row.is_done = row.is_stopped or len(row.token_ids) == self._config.max_new_tokens
+        for row in running:
+            row.seconds += (time.perf_counter() - began_s) / len(running)
+        return token_b
+
+    def _leave(self) -> list[Row]:
+        """Take the finished rows out, and the columns that only they needed."""
+        finished = [row for row in self._rows if row.is_done]
+        keep = [place for place, row in enumerate(self._rows) if not row.is_done]
+        self._rows = [self._rows[place] for place in keep]
+        if not keep:
+            self._tensors = None
+        elif (tensors := self._tensors) is not None:
+            select = torch.tensor(keep, device=tensors.token_b.device)
+            mask_bl = tensors.mask_bl[select]
+            num_tokens = int(mask_bl.sum(1).max()) if can_grow(tensors.cache) else mask_bl.shape[1]
+            keep_rows(tensors.cache, select, num_tokens)
+            tensors.mask_bl, tensors.token_b = mask_bl[:, -num_tokens:], tensors.token_b[select]
+            tensors.position = tensors.position.index_select(-2, select)
+        return finished
+
+
+def _add(tensors: _Tensors, more: _Tensors) -> _Tensors:
+    add_rows(tensors.cache, more.cache)
+    length = max(tensors.mask_bl.shape[1], more.mask_bl.shape[1])
+    return _Tensors(
+        tensors.cache,
+        torch.cat([pad_left(part.mask_bl, length, 1) for part in (tensors, more)]),
+        torch.cat([tensors.position, more.position], dim=-2),
+        torch.cat([tensors.token_b, more.token_b]),
+    )
 
 
 class _Chooser:
     """Picks the next token of each row; random draws belong to the row, so a batch changes nothing."""
 
-    def __init__(self, config: GenerationConfig, keys: Sequence[str]) -> None:
+    def __init__(self, config: GenerationConfig) -> None:
         self._is_greedy = not config.do_sample
         self._temperature = config.temperature or _DEFAULT_TEMPERATURE
         self._top_p = config.top_p or _DEFAULT_TOP_P
-        self._draws = [random.Random(f"{config.seed or 0}:{key}") for key in keys]  # noqa: S311  # not a secret
 
-    def __call__(self, logits_bv: torch.Tensor, active: Sequence[int]) -> torch.Tensor:
+    def __call__(self, logits_bv: torch.Tensor, rows: Sequence[Row]) -> torch.Tensor:
         if self._is_greedy:
             return logits_bv.argmax(1)
         probability_bv, order_bv = (logits_bv / self._temperature).softmax(1).sort(dim=1, descending=True)
@@ -115,7 +195,7 @@ class _Chooser:
         # A token stays while those before it have less than top_p together; the first always stays.
         probability_bv = probability_bv.masked_fill(total_bv - probability_bv >= self._top_p, 0.0)
         total_bv = probability_bv.cumsum(1)
-        draw_b = torch.tensor([self._draws[index].random() for index in active], device=logits_bv.device)
+        draw_b = torch.tensor([row.draws.random() for row in rows], device=logits_bv.device)
         place_b = torch.searchsorted(total_bv, (draw_b * total_bv[:, -1])[:, None], right=True)
         last_kept_b = (probability_bv > 0).sum(1, keepdim=True) - 1
         return order_bv.gather(1, place_b.minimum(last_kept_b))[:, 0]

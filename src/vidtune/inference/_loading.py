@@ -8,7 +8,14 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import torch
 
-from vidtune.adapters import AdapterConfig, adapter_config_of, is_adapter_folder, load_adapter, merge_adapter
+from vidtune.adapters import (
+    AdapterConfig,
+    adapter_config_of,
+    is_adapter_folder,
+    load_adapter,
+    merge_adapter,
+    processor_settings_of,
+)
 from vidtune.adapters import base_of_adapter as base_of
 from vidtune.adapters import quantization_config as quantization_of
 from vidtune.core.errors import BadUsage, ModelUnavailable
@@ -32,20 +39,21 @@ def load_for_inference(
 ) -> LoadedModel:
     """Load a model to ask it things.
 
-    An adapter is loaded on the base it was trained on, quantized as in its training. In float32 it is then merged
-    into the base, which is faster; in coarser formats merging would round it away, so it stays beside the weights.
+    An adapter is loaded on the base it was trained on, quantized and shown clips as in its training. In float32 it is
+    then merged into the base, which is faster; in coarser formats merging would round it away, so it stays beside the
+    weights.
 
     Args:
         source: ``"nano"``, a hub id, a model folder, an adapter folder, or a run directory (its best checkpoint).
         device: As ``vidtune.models.load_model``.
         dtype: As ``vidtune.models.load_model``.
         quantization: ``"nf4"`` loads the base in 4 bits. Refused for an adapter, which brings its own.
-        max_pixels: As ``vidtune.models.load_model``.
+        max_pixels: As ``vidtune.models.load_model``. None, for an adapter: what it was trained with.
 
     Raises:
         ModelUnavailable: If there is no such model, or the run has no finished checkpoint.
         ModelMismatch: If an adapter does not fit its base, or the family is unknown.
-        BadUsage: If the device, dtype or quantization cannot be had.
+        BadUsage: If the device, dtype or quantization cannot be had, or an adapter was trained with other max_pixels.
     """
     resolved = resolve_source(source)
     folder = Path(resolved)
@@ -59,7 +67,7 @@ def load_for_inference(
             "what it was trained on.",
             "Leave quantization out.",
         )
-    loaded = _load_base(base_of(folder), device, dtype, config, max_pixels)
+    loaded = _load_base(base_of(folder), device, dtype, config, _max_pixels_of(folder, max_pixels))
     model = load_adapter(loaded.model, folder)
     if loaded.dtype == torch.float32 and quantization_of(config) is None:
         model = merge_adapter(model)
@@ -92,6 +100,25 @@ def fingerprint(source: str | Path) -> dict[str, str]:
     if not is_adapter_folder(folder):
         return {}
     return {path.name: sha256_file(path) for path in sorted(folder.glob("*.safetensors"))}
+
+
+def _max_pixels_of(folder: Path, asked: int | None) -> int | None:
+    """Return the cap on pixels that the adapter in ``folder`` was trained with; ``asked`` where it does not say.
+
+    Raises:
+        BadUsage: If another cap is asked for: the adapter would be shown what it never saw.
+    """
+    settings = processor_settings_of(folder)
+    if settings is None or "max_pixels" not in settings:
+        return asked
+    trained: int | None = settings["max_pixels"]
+    if asked is not None and asked != trained:
+        raise BadUsage(
+            f"{folder} was trained with max_pixels={'the own of its base' if trained is None else trained}, "
+            f"and max_pixels={asked} is asked for.",
+            "Leave max_pixels out: the value from training is used by itself.",
+        )
+    return trained
 
 
 def _load_base(

@@ -1,7 +1,7 @@
 """``predict_dataset``: a model over a data set, into a run directory, resumable at any point.
 
 Clips are decoded in the background while the model answers earlier ones. Every sample ends as one record: an
-answer, or a named error in its place. A batch's records are made durable before the next batch begins.
+answer, or a named error in its place. Records are made durable before the model goes on.
 """
 
 from __future__ import annotations
@@ -22,13 +22,14 @@ from vidtune.core.locking import RunLock
 from vidtune.core.progress import Progress, silent
 from vidtune.core.rundir import RunDirectory
 from vidtune.data import Dataset, Sample, load_samples, resolve_video
-from vidtune.inference._claim import check_inputs, claim, compare_with_training, read_done
+from vidtune.inference._claim import check_inputs, claim, compare_with_training, note_expected, read_done
 from vidtune.inference._config import PredictConfig
-from vidtune.inference._generate import Request, length_key, too_big_alone, try_batch
+from vidtune.inference._engine import Engine
 from vidtune.inference._loading import fingerprint, load_for_inference, resolve_source
 from vidtune.inference._memory import BatchSize
 from vidtune.inference._reading import Clip, read_ahead
 from vidtune.inference._records import answer_record, error_record, qved_predictions, strip_name
+from vidtune.inference._request import Generation, Request, length_key
 from vidtune.inference._summary import PredictSummary, summarise
 from vidtune.media import read_frames, write_strip
 from vidtune.models import LoadedModel
@@ -44,12 +45,12 @@ def predict_dataset(config: PredictConfig, run: RunDirectory, progress: Progress
     """Answer every sample of a data set and leave the records in ``run``.
 
     A run directory that was begun with the same settings is continued: what is recorded is not asked again. Killed
-    at any point, at most the batch in work is lost.
+    at any point, at most the answers in work are lost.
 
     Args:
         config: The recipe.
         run: Where recipe, environment, predictions and strips go.
-        progress: Told after every batch.
+        progress: Told whenever answers are written down.
 
     Returns:
         Counts over the whole run directory, and the speed of this attempt.
@@ -70,12 +71,14 @@ def predict_dataset(config: PredictConfig, run: RunDirectory, progress: Progress
         records = read_done(run, config.retry)
         todo = [sample for sample in samples if sample.sample_id not in records]
         num_done_before = len(records)
+        num_expected = len(records) + len(todo)
         num_finished = len(samples) - len(todo)
         progress(_STAGE, num_finished, len(samples))
         began_s = time.perf_counter()
         batch_size = None
         if todo:
             loaded = _load(config, run, dataset)
+            note_expected(run, num_expected)
             began_s = time.perf_counter()
             with _threads(config, loaded.device), RecordLog(run.predictions) as log:
                 worker = _Worker(config, run, loaded, log)
@@ -84,15 +87,18 @@ def predict_dataset(config: PredictConfig, run: RunDirectory, progress: Progress
                     num_finished += len(written)
                     progress(_STAGE, num_finished, len(samples), worker.note)
             batch_size = worker.batch_size.current
+        else:
+            note_expected(run, num_expected)
         wall_s = time.perf_counter() - began_s
         write_json(run.predictions_compat, qved_predictions(samples, records))
         return summarise(
             list(records.values()),
             run,
+            num_expected=num_expected,
             num_done_before=num_done_before,
             wall_s=wall_s,
             batch_size=batch_size,
-            notes=compare_with_training(config),
+            notes=[*compare_with_training(config), *_note_unanswered(samples)],
         )
 
 
@@ -102,13 +108,17 @@ class _Worker:
     def __init__(self, config: PredictConfig, run: RunDirectory, loaded: LoadedModel, log: RecordLog) -> None:
         self._config = config
         self._run = run
-        self._loaded = loaded
         self._log = log
         self.batch_size = BatchSize(config.batch_size)
-        self.note = ""
+        self._engine: Engine[Clip] = Engine(loaded, config.generation, self.batch_size)
+
+    @property
+    def note(self) -> str:
+        """What was last done about short memory."""
+        return self._engine.note
 
     def work_through(self, samples: Sequence[Sample]) -> Iterator[list[dict[str, Any]]]:
-        """Answer ``samples`` and yield the records of each batch, once they are on disk."""
+        """Answer ``samples`` and yield records as they are finished, once they are on disk."""
         root = self._config.data.videos
         window_size = _WINDOW_BATCHES * self._config.batch_size
         clips = read_ahead(
@@ -118,54 +128,31 @@ class _Worker:
             num_readers=self._config.num_readers,
             num_ahead=window_size,
         )
-        window: list[Clip] = []
+        waiting: list[tuple[Clip, Request]] = []
         for clip in clips:
             if clip.error is not None:
                 yield self._write([error_record(clip, clip.error)])
                 continue
-            window.append(clip)
-            while len(window) >= window_size or _size_bytes(window) > _MAX_WINDOW_BYTES:
-                yield self._answer_one_batch(window)
-        while window:
-            yield self._answer_one_batch(window)
+            waiting.append((clip, _request(clip)))
+            while len(waiting) >= window_size or _size_bytes(waiting) > _MAX_WINDOW_BYTES:
+                yield self._advance(waiting)
+        while waiting or self._engine.is_busy:
+            yield self._advance(waiting)
 
     def _read(self, path: Path) -> Any:
         config = self._config
         return read_frames(path, config.sampling, limits=config.limits, max_side_px=config.max_side_px)
 
-    def _answer_one_batch(self, window: list[Clip]) -> list[dict[str, Any]]:
-        """Take a batch of clips of similar size out of ``window`` and write their records."""
-        window.sort(key=lambda clip: length_key(_request(clip)))
-        while True:
-            batch = window[: self.batch_size.current]
-            records = self._answer(batch)
-            if records is not None:
-                self.batch_size.fits()
-                break
-            if len(batch) == 1:
-                records = [error_record(batch[0], too_big_alone(_request(batch[0])))]
-                break
-            self.batch_size.failed(len(batch))
-            self.note = f"out of memory with {len(batch)} clips, going on with {self.batch_size.current}"
-        del window[: len(batch)]
-        return self._write(records)
+    def _advance(self, waiting: list[tuple[Clip, Request]]) -> list[dict[str, Any]]:
+        """Let the model write on, similar clips together, and write down what is finished."""
+        waiting.sort(key=lambda entry: length_key(entry[1]))
+        outcomes = self._engine.advance(waiting)
+        return self._write([self._record(clip, outcome) for clip, outcome in outcomes])
 
-    def _answer(self, batch: Sequence[Clip]) -> list[dict[str, Any]] | None:
-        """Return the records of a batch; None when memory did not suffice."""
-        requests = [_request(clip) for clip in batch]
-        try:
-            answers = try_batch(self._loaded, requests, self._config.generation)
-        except (VidtuneError, ValueError) as exc:
-            if len(batch) == 1:
-                return [error_record(batch[0], _named(batch[0], exc))]
-            # One sample's fault must not become its neighbours': each is asked alone.
-            alone = [self._answer([clip]) for clip in batch]
-            return None if None in alone else [record for records in alone if records for record in records]
-        if answers is None:
-            return None
-        return [
-            answer_record(clip, answer, self._save_strip(clip)) for clip, answer in zip(batch, answers, strict=True)
-        ]
+    def _record(self, clip: Clip, outcome: Generation | VidtuneError | ValueError) -> dict[str, Any]:
+        if isinstance(outcome, Generation):
+            return answer_record(clip, outcome, self._save_strip(clip))
+        return error_record(clip, _named(clip, outcome))
 
     def _save_strip(self, clip: Clip) -> str | None:
         if not self._config.save_strips or clip.frames is None:
@@ -187,8 +174,15 @@ def _named(clip: Clip, exc: VidtuneError | ValueError) -> VidtuneError:
     return DataInvalid(f"{clip.sample.sample_id} cannot be asked: {exc}", "Mend the conversation, or exclude it.")
 
 
-def _size_bytes(clips: Sequence[Clip]) -> int:
-    return sum(clip.frames.frames_thwc.nbytes for clip in clips if clip.frames is not None)
+def _note_unanswered(samples: Sequence[Sample]) -> list[str]:
+    num_unanswered = sum(not sample.is_answered for sample in samples)
+    if not num_unanswered:
+        return []
+    return [f"{num_unanswered} of {len(samples)} samples have no reference answer: they cannot be evaluated."]
+
+
+def _size_bytes(waiting: Sequence[tuple[Clip, Request]]) -> int:
+    return sum(clip.frames.frames_thwc.nbytes for clip, _ in waiting if clip.frames is not None)
 
 
 def _request(clip: Clip) -> Request:

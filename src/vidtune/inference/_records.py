@@ -12,8 +12,8 @@ from vidtune.core.hashing import hash_json
 
 if TYPE_CHECKING:
     from vidtune.data import Sample
-    from vidtune.inference._generate import Generation
     from vidtune.inference._reading import Clip
+    from vidtune.inference._request import Generation
     from vidtune.media import FrameSet
 
 TEMPORARY_CODES = frozenset({OutOfMemory.code, VideoTimeout.code})
@@ -77,7 +77,7 @@ def _qved_prediction(record: dict[str, Any]) -> dict[str, Any]:
         "video_path": record["video"],
         "question": record["question"],
         "prompt": record["question"],
-        "ground_truth": record["answer"],
+        "ground_truth": record["answer"] or "",
         "prediction": record["prediction"] if is_ok else "",
         "generated_tokens": num_tokens,
         "generation_time": generate_s,
@@ -95,7 +95,7 @@ def _about(sample: Sample) -> dict[str, Any]:
         "label": sample.label,
         "split": sample.split,
         "question": sample.question,
-        "answer": sample.answer,
+        "answer": sample.answer if sample.is_answered else None,
     }
 
 

@@ -19,6 +19,9 @@ class PredictSummary:
     num_samples: int
     """Samples that have a record, of this and of earlier attempts."""
 
+    num_expected: int
+    """Samples that the run is to have: those of this attempt's data, and those recorded before."""
+
     num_ok: int
     num_errors: int
     errors_by_code: Mapping[str, int]
@@ -65,6 +68,7 @@ def summarise(
     records: Sequence[Mapping[str, Any]],
     run: RunDirectory,
     *,
+    num_expected: int,
     num_done_before: int,
     wall_s: float,
     batch_size: int | None,
@@ -75,6 +79,7 @@ def summarise(
     return PredictSummary(
         run=run.path,
         num_samples=len(records),
+        num_expected=num_expected,
         num_ok=len(records) - sum(codes.values()),
         num_errors=sum(codes.values()),
         errors_by_code=dict(codes),

@@ -18,8 +18,9 @@ from weakref import WeakKeyDictionary
 
 from vidtune.data import Turn
 from vidtune.inference._config import GenerationConfig
-from vidtune.inference._generate import Request, generate
+from vidtune.inference._generate import generate
 from vidtune.inference._loading import load_for_inference
+from vidtune.inference._request import Request
 from vidtune.media import SamplingConfig, read_frames
 from vidtune.models import LoadedModel, ModelIdentity, families
 

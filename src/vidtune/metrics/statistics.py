@@ -87,7 +87,7 @@ def mean_interval(
     sums_k, counts_k = _sum_by_cluster(values, clusters)
     num_clusters = len(sums_k)
     if num_clusters < 2:
-        return Interval(None, None, f"none: all {len(values)} samples come from one cluster", confidence)
+        return Interval(None, None, f"none: all {len(values)} samples come from one group", confidence)
     if is_proportion and num_clusters == len(values):
         return wilson_interval(round(sum(values)), len(values), confidence)
     means_k = sums_k / counts_k
@@ -95,7 +95,7 @@ def mean_interval(
         if is_proportion and means_k[0] in (0.0, 1.0):
             bounds = wilson_interval(round(means_k[0] * num_clusters), num_clusters, confidence)
             return Interval(bounds.low, bounds.high, "Wilson, counted in clusters because all agree", confidence)
-        return Interval(None, None, f"none: all {num_clusters} clusters have the same mean", confidence)
+        return Interval(None, None, f"none: all {num_clusters} groups have the same mean", confidence)
     low, high = bca_interval(sums_k, counts_k, confidence=confidence, num_resamples=num_resamples, seed=seed)
     if is_proportion:
         low, high = max(0.0, low), min(1.0, high)

@@ -38,6 +38,8 @@ class LoadedModel:
     device: torch.device
     dtype: torch.dtype
     identity: ModelIdentity
+    max_pixels: int | None = None
+    """The cap on the pixels of one frame that it was loaded with; None: the checkpoint's own."""
 
 
 def load_model(
@@ -82,7 +84,9 @@ def load_model(
     )
     # Read by the adapters room, which knows no families, to record and check the base of an adapter.
     model.vidtune_base = identity.to_record()
-    return LoadedModel(model, processor, family, checkpoint.source, chosen_device, chosen_dtype, identity)
+    return LoadedModel(
+        model, processor, family, checkpoint.source, chosen_device, chosen_dtype, identity, max_pixels=max_pixels
+    )
 
 
 def choose_device(device: str | torch.device) -> torch.device:

@@ -89,6 +89,8 @@ def _mark(axes: Any, values: Sequence[float | None], marker: str, colour: str, l
 def _save(view: RunView, figure: Any, axes: Any, name: str) -> None:
     import warnings
 
+    if view.unfinished:
+        axes.set_title(view.unfinished, fontsize=9, loc="right")
     figure.legend(*axes.get_legend_handles_labels(), loc="outside upper left", ncols=3, frameon=False, fontsize=9)
     for suffix, metadata in (("png", {}), ("pdf", {"CreationDate": None})):
         buffer = io.BytesIO()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+import unicodedata
 from collections.abc import Iterable, Sequence
 
 from vidtune.core.durable import write_atomic
@@ -30,7 +32,15 @@ _LATEX = {
     "~": r"\textasciitilde{}",
     "<": r"\textless{}",
     ">": r"\textgreater{}",
+    "|": r"\textbar{}",
+    '"': r"{\char34}",  # babel makes the plain one a command in some languages
+    "`": r"{\char96}",
+    "[": "{[}",  # after a row's end it would begin the argument of the line break
+    "*": "{*}",
 }
+_LIGATURE = re.compile(r"([-',])(?=\1)")
+_PDFLATEX_LAST = "\u017f"
+_PDFLATEX_ALSO = frozenset("–—‘’‚“”„†‡•…‰€™−")
 _MARKDOWN = {character: "\\" + character for character in "\\`*_{}[]<>#|!~"}
 
 _SCORES = ("Score", "Mean", "95 % interval", "Without looking", "n", "Failed")
@@ -43,7 +53,7 @@ def write_summaries(view: RunView) -> None:
     """Write ``report.md`` and ``tables/*.tex`` of a scored run."""
     write_atomic(view.run.path / "report.md", printable(render_markdown(view)))
     for name, table in _tables(view).items():
-        write_atomic(view.run.path / "tables" / f"{name}.tex", printable(render_latex(table)))
+        write_atomic(view.run.path / "tables" / f"{name}.tex", render_latex(table, note=view.unfinished))
 
 
 def render_markdown(view: RunView) -> str:
@@ -68,14 +78,18 @@ def render_markdown(view: RunView) -> str:
     return "\n".join(lines) + "\n"
 
 
-def render_latex(table: Table) -> str:
-    """Return a table in booktabs."""
+def render_latex(table: Table, note: str = "") -> str:
+    """Return a table in booktabs; ``note`` stands below it."""
     header, rows = table
-    body = "".join(" & ".join(_escape(cell, _LATEX) for cell in row) + " \\\\\n" for row in rows)
-    return (
+    body = "".join(" & ".join(map(_latex, row)) + " \\\\\n" for row in rows)
+    below = f"\\multicolumn{{{len(header)}}}{{l}}{{{_latex(note)}}} \\\\\n" if note else ""
+    characters = set("".join([*header, *(cell for row in rows for cell in row)]))
+    needs_more = any(character > _PDFLATEX_LAST for character in characters - _PDFLATEX_ALSO)
+    hint = "% Holds characters that pdfLaTeX does not know: use LuaLaTeX or XeLaTeX.\n" if needs_more else ""
+    return hint + (
         f"\\begin{{tabular}}{{l{'r' * (len(header) - 1)}}}\n\\toprule\n"
-        f"{' & '.join(_escape(cell, _LATEX) for cell in header)} \\\\\n\\midrule\n"
-        f"{body}\\bottomrule\n\\end{{tabular}}\n"
+        f"{' & '.join(map(_latex, header))} \\\\\n\\midrule\n"
+        f"{body}\\bottomrule\n{below}\\end{{tabular}}\n"
     )
 
 
@@ -129,6 +143,13 @@ def _markdown_table(table: Table) -> Iterable[str]:
     yield "|---" + "|---:" * (len(header) - 1) + "|"
     for row in rows:
         yield "| " + " | ".join(_escape(cell, _MARKDOWN) for cell in row) + " |"
+
+
+def _latex(text: str) -> str:
+    """Return ``text`` for LaTeX: composed characters, nothing invisible, nothing that LaTeX takes for its own."""
+    composed = " ".join(unicodedata.normalize("NFC", printable(text)).split())
+    shown = "".join(character for character in composed if unicodedata.category(character)[0] != "C")
+    return _LIGATURE.sub(r"\1{}", _escape(shown, _LATEX))
 
 
 def _escape(text: str, table: dict[str, str]) -> str:

@@ -29,12 +29,13 @@ _TIMINGS = (
 )
 _CLUSTER_WORDS = {"subject": "people", "video": "videos", "sample": "independent samples"}
 _CHECK_NAMES = {
-    "blind_prior": "chance level",
+    "blind_prior": "comparison with not looking",
     "clusters": "number of people",
     "collapse": "variety of answers",
     "empty": "empty answers",
     "errors": "failed clips",
     "exercise_rules": "two rules for the exercise",
+    "finished": "how much was predicted",
     "frames": "frames seen",
     "leakage": "training data",
     "truncated": "answers cut off",
@@ -73,6 +74,7 @@ def render_page(view: RunView) -> str:
         trust=_trust(view.metrics["trust"]),
         check_words=_CHECK_WORDS,
         comparison=view.comparison,
+        comparison_units=_CLUSTER_WORDS.get((view.comparison or {}).get("cluster", ""), "groups"),
         comparison_rows=list(_comparison_rows(view)),
         histograms=[found for name, row in view.text_scores.items() if (found := histogram(view, name, row))],
         blocks=[class_block(view, name, block) for name, block in view.blocks.items() if block["per_class"]],

@@ -136,6 +136,16 @@ class RunView:
         ordered = sorted(by_code.items(), key=lambda item: -len(item[1]))
         return tuple(Failure(code, tuple(rows)) for code, rows in ordered)
 
+    @property
+    def num_expected(self) -> int | None:
+        """Samples that the prediction run was asked for; None where nothing says it."""
+        return _num_expected(self.environment)
+
+    @property
+    def unfinished(self) -> str:
+        """How much of the run is here when that is not all of it, as "60 of 96 samples predicted"; else empty."""
+        return _describe_unfinished(len(self.rows), self.num_expected)
+
     def pair(self, name: str) -> Mapping[str, Any] | None:
         """Return the paired comparison of one metric, when there is one."""
         return self.comparison["metrics"].get(name) if self.comparison else None
@@ -189,6 +199,17 @@ def read_run(run: RunDirectory, baseline: RunDirectory | None = None) -> RunView
         environment=environment,
         missing=tuple(missing),
     )
+
+
+def _num_expected(environment: Mapping[str, Any]) -> int | None:
+    found = environment.get("num_expected")
+    return found if isinstance(found, int) else None
+
+
+def _describe_unfinished(num_predicted: int, num_expected: int | None) -> str:
+    if num_expected is None or num_predicted >= num_expected:
+        return ""
+    return f"{num_predicted:,} of {num_expected:,} samples predicted"
 
 
 def _by_id(records: Sequence[Record]) -> dict[str, Record]:
@@ -252,11 +273,14 @@ def _find_missing(
     num_unscored = sum(not row.scores for row in rows)
     if num_unscored:
         sentences.append(f"{num_unscored} of {len(rows)} predictions have no scores yet.")
-    # Prediction writes this file last of all.
-    was_ours = predictions == run.predictions and "inputs" in environment
+    part = _describe_unfinished(len(rows), _num_expected(environment))
+    # Runs that did not note what they were asked for: prediction writes this file last of all.
+    was_ours = predictions == run.predictions and "inputs" in environment and "num_expected" not in environment
     if was_ours and not run.predictions_compat.exists():
+        part = f"Prediction was stopped after {len(rows)} samples"
+    if part:
         sentences.append(
-            f"Prediction was stopped after {len(rows)} samples: what is here is a part, not the whole data set. "
+            f"{part}: what is here is a part, not the whole data set. "
             "Give the same `vidtune predict` command again to go on where it stopped, then evaluate."
         )
     if predictions == run.predictions and not run.recipe.exists():

@@ -174,6 +174,8 @@ class _Summary:
         """Write all blocks in the order of the QVED report; what it did not have comes last in each block."""
         metrics = self._view.metrics
         self._line("Total Samples", metrics["num_samples"])
+        if self._view.unfinished:
+            self._line("Unfinished", self._view.unfinished)
         self._line("Successful", metrics["num_scored"])
         self._line("Failed", metrics["num_errors"])
         for title, key in (("Throughput (tokens/sec)", "tokens_per_s"), ("Generation Time (seconds)", "generate_s")):

@@ -153,9 +153,6 @@ class ExampleStore:
             return exc
 
     def _admit(self, sample: Sample, frames: FrameSet, max_tokens: int | None) -> None:
-        if not sample.answer.strip():
-            self.dropped.append(Dropped(sample.sample_id, "no_answer", "its last assistant turn is empty or missing."))
-            return
         inputs = dict(self._encode(sample.turns, frames))
         num_tokens = inputs["input_ids"].shape[1]
         if max_tokens is not None and num_tokens > max_tokens:

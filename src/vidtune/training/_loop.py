@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -100,24 +101,38 @@ class Loop:
         self._model.train()
         self._rehearse_measurement()
         schedule = self._parts.schedule
-        while self.state.step < schedule.num_steps and not self.state.is_stopped:
+        if self.state.step >= schedule.num_steps:
+            return self.state
+        with ThreadPoolExecutor(1, thread_name_prefix="load-batches") as reader:
             plan = schedule.step(self.state.step + 1)
-            self._step(plan)
-            self.state = replace(self.state, step=plan.step)
-            if self._is_measured(plan.step):
-                self._measure()
-            if self._is_saved(plan.step):
-                self._save()
+            loading = reader.submit(self._load_all, plan)
+            while not self.state.is_stopped:
+                began_s = time.perf_counter()
+                batches = loading.result()
+                following = schedule.step(plan.step + 1) if plan.step < schedule.num_steps else None
+                if following is not None:
+                    # The next batch is decoded and changed while this one is computed.
+                    loading = reader.submit(self._load_all, following)
+                self._step(plan, batches, began_s)
+                self.state = replace(self.state, step=plan.step)
+                if self._is_measured(plan.step):
+                    self._measure()
+                if self._is_saved(plan.step):
+                    self._save()
+                if following is None:
+                    break
+                plan = following
         return self.state
 
-    def _step(self, plan: StepPlan) -> None:
-        began_s = time.perf_counter()
+    def _load_all(self, plan: StepPlan) -> list[dict[str, torch.Tensor]]:
+        return [self._load(self._parts.train, indices, plan.epoch) for indices in plan.batches]
+
+    def _step(self, plan: StepPlan, batches: Sequence[dict[str, torch.Tensor]], began_s: float) -> None:
         # Dropout draws from the step's own stream: nothing that ran before the step can shift it.
         torch.manual_seed(step_seed(self._config.seed, plan.step))
         learning_rate = set_learning_rate(
             self._optimizer, lr_factor(plan.step, self._parts.schedule.num_steps, self._config.optim)
         )
-        batches = [self._load(self._parts.train, indices, plan.epoch) for indices in plan.batches]
         num_supervised = sum(count_supervised(batch) for batch in batches)
         losses = []
         for batch in batches:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from vidtune.core.errors import DataInvalid, VideoMissing, VidtuneError
 from vidtune.core.rundir import RunDirectory
-from vidtune.data import DataConfig, Sample, load_samples, resolve_video
+from vidtune.data import DataConfig, Sample, load_samples, require_answers, resolve_video
 from vidtune.training._config import TrainConfig
 from vidtune.training._order import choose_subset
 
@@ -74,12 +74,10 @@ def _read(config: DataConfig, key: str, max_dropped_share: float, findings: list
             f"{key}: {len(missing)} of {len(samples)} videos are not below {config.videos}: {names}{more}; "
             f"at most {max_dropped_share:.0%} may be missing (limits.max_dropped_share)."
         )
-    unanswered = [sample.sample_id for sample in samples if not sample.answer.strip()]
-    if len(unanswered) > max_dropped_share * len(samples):
-        findings.append(
-            f"{key}: {len(unanswered)} of {len(samples)} samples have no answer, so nothing can be learned from or "
-            f"compared with them: {', '.join(unanswered[:_MAX_SHOWN])}."
-        )
+    try:
+        require_answers(samples, config.path, purpose="nothing can be learned from or compared with them")
+    except DataInvalid as exc:
+        findings.append(f"{key}: {exc.problem}")
     return samples
 
 

@@ -1,0 +1,195 @@
+"""Keep a model busy: requests join as answers are finished, fewer at a time when memory is short."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Generic, TypeVar
+
+import torch
+
+from vidtune.core.errors import OutOfMemory, VideoTooLarge, VidtuneError
+from vidtune.inference._config import GenerationConfig
+from vidtune.inference._decode import Decoder, Row
+from vidtune.inference._memory import BatchSize, free_memory, is_out_of_memory
+from vidtune.inference._request import Generation, Request
+
+if TYPE_CHECKING:
+    from vidtune.models import LoadedModel
+
+TicketT = TypeVar("TicketT")
+
+
+@dataclass(frozen=True)
+class _Inside(Generic[TicketT]):
+    """A request in work."""
+
+    ticket: TicketT
+    request: Request
+    row: Row
+    num_prompt_tokens: int
+    num_visual_tokens: int
+    preprocess_s: float
+    batch_size: int
+
+
+class Engine(Generic[TicketT]):
+    """A model at work on many requests.
+
+    Every request has a ticket, by which its caller knows it again: answers come as they are finished.
+
+    Args:
+        loaded: The model.
+        config: How answers are written.
+        size: How many are in work at a time; it shrinks while memory is short.
+    """
+
+    def __init__(self, loaded: LoadedModel, config: GenerationConfig, size: BatchSize) -> None:
+        self._loaded = loaded
+        self._config = config
+        self._size = size
+        self._stop_ids = loaded.family.end_of_turn_ids(loaded.processor)
+        self._decoder = self._make_decoder()
+        self._inside: list[_Inside[TicketT]] = []
+        self._num_alone = 0
+        self.note = ""
+        """What was last done about short memory."""
+
+    @property
+    def is_busy(self) -> bool:
+        """Whether answers are in work."""
+        return bool(self._inside)
+
+    def advance(
+        self, waiting: list[tuple[TicketT, Request]]
+    ) -> list[tuple[TicketT, Generation | VidtuneError | ValueError]]:
+        """Take from the front of ``waiting`` what fits, and write on until some answers are finished.
+
+        Args:
+            waiting: Requests with their tickets; what is taken is removed, and put back if memory did not suffice.
+
+        Returns:
+            Finished answers by their tickets. In place of an answer: ``OutOfMemory`` for a request that does not fit
+            even alone, or the error of one that cannot be put to the model.
+        """
+        joining: list[tuple[TicketT, Request]] = []
+        failed: list[tuple[TicketT, Generation | VidtuneError | ValueError]] = []
+        try:
+            while waiting and (num_free := self._num_free()):
+                joining = waiting[:num_free]
+                del waiting[:num_free]
+                failed += self._join(joining, waiting)
+                joining = []
+            finished = self._run() if self._inside else []
+            self._size.fits()
+            return [*failed, *finished]
+        except (RuntimeError, MemoryError) as exc:
+            if not is_out_of_memory(exc):
+                raise
+        # Outside the handler: the exception's traceback held the tensors of the failed step.
+        return [*failed, *self._shrink(joining, waiting)]
+
+    def _num_free(self) -> int:
+        if not self._decoder.is_open:
+            return 0
+        num_free = max(0, self._size.current - self._decoder.num_rows)
+        return min(num_free, 1) if self._num_alone else num_free
+
+    def _join(
+        self, group: list[tuple[TicketT, Request]], waiting: list[tuple[TicketT, Request]]
+    ) -> list[tuple[TicketT, VidtuneError | ValueError]]:
+        """Let a group join. One that cannot be put to the model must not be its neighbours' fault: each joins alone."""
+        try:
+            self._inside += self._read(group)
+        except (VidtuneError, ValueError) as exc:
+            if len(group) > 1:
+                waiting[:0] = group
+                self._num_alone = len(group)
+                return []
+            self._num_alone = max(0, self._num_alone - 1)
+            return [(group[0][0], exc)]
+        self._num_alone = max(0, self._num_alone - 1)
+        return []
+
+    def _read(self, group: Sequence[tuple[TicketT, Request]]) -> list[_Inside[TicketT]]:
+        began_s = time.perf_counter()
+        loaded = self._loaded
+        items = [(request.turns, request.frames) for _, request in group]
+        inputs = loaded.family.encode_prompts(loaded.processor, items)
+        num_prompt, num_visual = inputs.num_prompt_tokens(), inputs.num_visual_tokens()
+        _check_context(loaded, max(num_prompt), self._config)
+        inputs = inputs.to(loaded.device)
+        _finish(loaded.device)
+        preprocess_s = (time.perf_counter() - began_s) / len(group)
+        rows = self._decoder.join(inputs, [request.key for _, request in group])
+        batch_size = self._decoder.num_rows
+        return [
+            _Inside(ticket, request, row, prompt, visual, preprocess_s, batch_size)
+            for (ticket, request), row, prompt, visual in zip(group, rows, num_prompt, num_visual, strict=True)
+        ]
+
+    def _run(self) -> list[tuple[TicketT, Generation]]:
+        self._decoder.run()
+        finished = [one for one in self._inside if one.row.is_done]
+        self._inside = [one for one in self._inside if not one.row.is_done]
+        return [(one.ticket, _generation(self._loaded, one)) for one in finished]
+
+    def _shrink(
+        self, joining: list[tuple[TicketT, Request]], waiting: list[tuple[TicketT, Request]]
+    ) -> list[tuple[TicketT, OutOfMemory]]:
+        """Begin again with fewer at a time; answers depend on their request alone, so they come out the same."""
+        everyone = [*((one.ticket, one.request) for one in self._inside), *joining]
+        self._inside = []
+        self._decoder = self._make_decoder()
+        free_memory()
+        if len(everyone) == 1:
+            ticket, request = everyone[0]
+            return [(ticket, _too_big_alone(request))]
+        waiting[:0] = everyone
+        self._size.failed(len(everyone))
+        self.note = f"out of memory with {len(everyone)} clips, going on with {self._size.current}"
+        return []
+
+    def _make_decoder(self) -> Decoder:
+        return Decoder(self._loaded.model, stop_ids=self._stop_ids, config=self._config)
+
+
+def _too_big_alone(request: Request) -> OutOfMemory:
+    shape = "no clip" if request.frames is None else f"frames of shape {request.frames.frames_thwc.shape}"
+    return OutOfMemory(
+        f"memory does not suffice for one sample alone ({shape}).",
+        "Use fewer frames (sampling.num_frames), smaller ones (model.max_pixels), or quantization=nf4.",
+    )
+
+
+def _generation(loaded: LoadedModel, one: _Inside[TicketT]) -> Generation:
+    row = one.row
+    token_ids = row.token_ids[:-1] if row.is_stopped else row.token_ids
+    return Generation(
+        text=str(loaded.processor.tokenizer.decode(token_ids, skip_special_tokens=True)).strip(),
+        token_ids=tuple(row.token_ids),
+        mean_logprob=sum(row.logprobs) / len(row.logprobs),
+        finish_reason="stop" if row.is_stopped else "length",
+        num_prompt_tokens=one.num_prompt_tokens,
+        num_visual_tokens=one.num_visual_tokens,
+        preprocess_s=one.preprocess_s,
+        generate_s=row.seconds,
+        batch_size=one.batch_size,
+    )
+
+
+def _check_context(loaded: LoadedModel, num_prompt_tokens: int, config: GenerationConfig) -> None:
+    limit = getattr(loaded.model.config.get_text_config(), "max_position_embeddings", None)
+    if limit is not None and num_prompt_tokens + config.max_new_tokens > limit:
+        raise VideoTooLarge(
+            f"a prompt of {num_prompt_tokens:,} tokens and an answer of {config.max_new_tokens:,} pass the model's "
+            f"context of {limit:,} tokens.",
+            "Use fewer frames (sampling.num_frames) or smaller ones (model.max_pixels).",
+        )
+
+
+def _finish(device: torch.device) -> None:
+    """Wait for the device, so that a time is the time of the work and not of its launch."""
+    if device.type == "cuda":
+        torch.cuda.synchronize(device)

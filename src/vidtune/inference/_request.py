@@ -1,0 +1,64 @@
+"""What goes into a model and what comes out: one question, one answer."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+if TYPE_CHECKING:
+    from vidtune.data import Turn
+    from vidtune.media import FrameSet
+
+
+@dataclass(frozen=True)
+class Request:
+    """One question to a model."""
+
+    turns: Sequence[Turn]
+    """The conversation so far; it ends before the answer."""
+
+    frames: FrameSet | None = None
+    """The clip, or None for a question without one."""
+
+    key: str = ""
+    """With sampling, what the random draws depend on besides the seed; a sample id, say."""
+
+
+@dataclass(frozen=True)
+class Generation:
+    """One answer, with what it took."""
+
+    text: str
+    """Without special tokens and outer white space. May be empty: then the model had nothing to say."""
+
+    token_ids: tuple[int, ...]
+    """New tokens, the end token included when it came."""
+
+    mean_logprob: float
+    """Mean natural-log probability of the new tokens under the model: its confidence."""
+
+    finish_reason: Literal["stop", "length"]
+    """`stop`: the model ended the answer. `length`: it was cut at ``max_new_tokens``."""
+
+    num_prompt_tokens: int
+    num_visual_tokens: int
+    preprocess_s: float
+    """This request's share of the time from frames to tensors."""
+
+    generate_s: float
+    """This request's share of the time in the model: of every step, an equal part with those it was answered with."""
+
+    batch_size: int
+    """How many were in work when it joined, itself included."""
+
+    @property
+    def num_new_tokens(self) -> int:
+        """How many tokens were generated, the end token included."""
+        return len(self.token_ids)
+
+
+def length_key(request: Request) -> tuple[int, int]:
+    """Return what requests are sorted by, so that those of similar cost are read together."""
+    num_values = 0 if request.frames is None else request.frames.frames_thwc.size
+    return num_values, sum(len(turn.text) for turn in request.turns)

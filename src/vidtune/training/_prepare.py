@@ -1,0 +1,134 @@
+"""All that stands before the first step: data, model with its adapter, examples, supervision, schedule, precision."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import torch
+
+from vidtune.adapters import attach_adapter, quantization_config
+from vidtune.core.progress import Progress
+from vidtune.core.rundir import RunDirectory
+from vidtune.data import DataConfig, Sample, Turn, resolve_video
+from vidtune.media import FrameSet, read_frames
+from vidtune.models import LoadedModel, Modality, load_model
+from vidtune.training._config import TrainConfig
+from vidtune.training._errors import TooManyDropped
+from vidtune.training._examples import ExampleStore
+from vidtune.training._loss import bare_model
+from vidtune.training._optimizer import trained_parameters
+from vidtune.training._order import Schedule
+from vidtune.training._precision import Precision, choose_precision
+from vidtune.training._preflight import TrainingData, preflight
+from vidtune.training._supervision import SupervisionAudit, Vocabulary, audit_supervision
+
+_MODALITIES: tuple[Modality, ...] = ("vision", "projector", "language")
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """What a run is made of before its first step."""
+
+    data: TrainingData
+    loaded: LoadedModel
+    train: ExampleStore
+    held_out: ExampleStore | None
+    audit: SupervisionAudit
+    schedule: Schedule
+    precision: Precision
+
+
+def prepare(config: TrainConfig, run: RunDirectory, *, has_evaluator: bool, progress: Progress) -> Prepared:
+    """Check the data, load the model, read every clip and audit what would be learned; nothing is written.
+
+    Args:
+        config: The recipe.
+        run: Where the run will be.
+        has_evaluator: Whether answers will be generated and measured.
+        progress: Told about reading.
+
+    Raises:
+        DataInvalid, TooManyDropped, SupervisionInvalid: As ``train`` says.
+    """
+    data = preflight(config, run, has_evaluator=has_evaluator)
+    loaded = _load_and_adapt(config)
+    budget_bytes = config.limits.memory_mib * 2**20
+    max_tokens = _max_tokens(loaded, config.limits.max_tokens)
+
+    def make_store(samples: Sequence[Sample], source: DataConfig, stage: str, *, is_train: bool) -> ExampleStore:
+        store = ExampleStore(
+            lambda sample: read_frames(
+                resolve_video(sample, source.videos), config.sampling, max_side_px=config.max_side_px
+            ),
+            lambda turns, frames: _encode(loaded, turns, frames),
+            budget_bytes=budget_bytes,
+            augmentation=config.augmentation if is_train else None,
+            seed=config.seed,
+            keep_frames=not is_train and has_evaluator,
+        )
+        store.prepare(samples, max_tokens=max_tokens, stage=stage, progress=progress)
+        _limit_dropped(store, len(samples), config.limits.max_dropped_share, stage)
+        return store
+
+    train_store = make_store(data.train, config.data, "read training clips", is_train=True)
+    held_out = None
+    if config.eval_data is not None:
+        held_out = make_store(data.held_out, config.eval_data, "read held-out clips", is_train=False)
+    audit = audit_supervision(
+        train_store.examples, Vocabulary.of(loaded.processor, loaded.family.end_of_turn_ids(loaded.processor))
+    )
+    schedule = Schedule(
+        [example.num_tokens for example in train_store.examples],
+        batch_size=config.loop.batch_size,
+        accumulation=config.loop.accumulation,
+        epochs=config.loop.epochs,
+        max_steps=config.loop.max_steps,
+        group_by_length=config.loop.group_by_length,
+        seed=config.seed,
+    )
+    precision = choose_precision(config.loop.precision, loaded.device)
+    return Prepared(data, loaded, train_store, held_out, audit, schedule, precision)
+
+
+def _load_and_adapt(config: TrainConfig) -> LoadedModel:
+    model_config, adapter = config.model, config.adapter
+    loaded = load_model(
+        model_config.source,
+        device=model_config.device,
+        dtype=model_config.dtype,
+        quantization_config=quantization_config(adapter, device=model_config.device),
+        max_pixels=model_config.max_pixels,
+    )
+    torch.manual_seed(config.seed)
+    targets: dict[str, str] = {modality: loaded.family.linear_targets(modality) for modality in _MODALITIES}
+    model = attach_adapter(loaded.model, adapter, targets, modality_of=loaded.family.modality_of)
+    for parameter in trained_parameters(model).values():
+        # Updates of 1e-5 vanish in bf16 weights: whatever is trained is float32, autocast makes it fast.
+        parameter.data = parameter.data.float()
+    if config.loop.gradient_checkpointing:
+        bare_model(model).activation_checkpointing_enable({"use_reentrant": False})
+    return replace(loaded, model=model)
+
+
+def _encode(loaded: LoadedModel, turns: Sequence[Turn], frames: FrameSet) -> dict[str, torch.Tensor]:
+    return dict(loaded.family.encode_training(loaded.processor, [(turns, frames)]))
+
+
+def _limit_dropped(store: ExampleStore, num_samples: int, max_share: float, stage: str) -> None:
+    num_dropped = len(store.dropped)
+    if store.examples and num_dropped <= max_share * num_samples:
+        return
+    findings = [f"{entry.sample_id}: {entry.code}: {entry.reason}" for entry in store.dropped[:20]]
+    raise TooManyDropped(
+        f"{stage}: {num_dropped} of {num_samples} samples cannot be used, expected at most {max_share:.0%} "
+        f"(limits.max_dropped_share):\n  " + "\n  ".join(findings) + "\n",
+        "Mend or remove them, or raise the limit if training without them is what you want.",
+    )
+
+
+def _max_tokens(loaded: LoadedModel, wanted: int | None) -> int | None:
+    """The smaller of what the recipe allows and what the model can attend to."""
+    text_config = bare_model(loaded.model).config.get_text_config()
+    own = getattr(text_config, "max_position_embeddings", None)
+    return min((limit for limit in (wanted, own) if limit is not None), default=None)
