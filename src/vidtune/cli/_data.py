@@ -34,7 +34,6 @@ data.add_command(cache)
 data.add_command(degrade)
 
 
-
 @data.command()
 @click.argument("pack")
 @click.option("--out", required=True, type=click.Path(file_okay=False), help="Folder to write the data set into.")

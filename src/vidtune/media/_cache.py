@@ -212,7 +212,7 @@ def source_hash_of(source: ClipSource, limits: ReadLimits) -> str | None:
 
 
 def _head(frameset: FrameSet) -> bytes:
-    fields = {name: value for name, value in vars(frameset).items() if name != "frames_thwc"}
+    fields: dict[str, Any] = {name: value for name, value in vars(frameset).items() if name != "frames_thwc"}
     pixels = np.ascontiguousarray(frameset.frames_thwc)
     header = json.dumps({"fields": fields, "shape": pixels.shape, "crc32": zlib.crc32(pixels.data)}).encode()
     return _MAGIC + len(header).to_bytes(_LENGTH_BYTES, "big") + zlib.crc32(header).to_bytes(4, "big") + header
@@ -232,6 +232,8 @@ def _parse(data: bytes) -> FrameSet | None:
     shape = tuple(record["shape"])
     if len(pixels) != int(np.prod(shape)) or zlib.crc32(pixels) != record["crc32"]:
         return None
-    fields = {name: tuple(value) if isinstance(value, list) else value for name, value in record["fields"].items()}
+    fields: dict[str, Any] = {
+        name: tuple(value) if isinstance(value, list) else value for name, value in record["fields"].items()
+    }
     # A copy, because frames that were decoded may be written to as well.
     return FrameSet(frames_thwc=np.frombuffer(pixels, dtype=np.uint8).reshape(shape).copy(), **fields)

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, Self
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, Self, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from vidtune.media._limits import ReadLimits
 
 FIRST_PASS_SIDE_PX = 96
+_Known = TypeVar("_Known")
 _MIN_RATE_HZ = 2.0
 _CANDIDATES_A_FRAME = 16
 _MAX_CANDIDATES = 4096
@@ -143,10 +144,11 @@ class ClipView:
     def _scan_for(self, embedder: str, rate_hz: float) -> FirstPass:
         return self.scan(rate_hz, max(FIRST_PASS_SIDE_PX, get_embedder(embedder).max_side_px))
 
-    def _once(self, key: Any, make: Callable[[], Any]) -> Any:
+    def _once(self, key: Any, make: Callable[[], _Known]) -> _Known:
         if key not in self._known:
             self._known[key] = make()
-        return self._known[key]
+        known: _Known = self._known[key]
+        return known
 
 
 class _SourceReader:

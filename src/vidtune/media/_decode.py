@@ -218,7 +218,7 @@ class _GroupDecoder:
             raise TimelineWrong
         return pictures
 
-    def _packets_from(self, key_tick: int) -> Iterator[Packet]:
+    def _packets_from(self, key_tick: int) -> Iterator[Packet[VideoStream]]:
         """Yield the packets from the key frame shown at ``key_tick`` on, in decoding order."""
         is_at_start = key_tick <= self._timeline.ticks[0]
         if self._packets is not None:
@@ -239,7 +239,7 @@ class _GroupDecoder:
         with opened_video(self._source.clip, self._source.limits, self._deadline) as (container, stream):
             yield from (packet for packet in container.demux(stream) if packet.size)
 
-    def _seek(self, key_tick: int, back_ticks: int, is_at_start: bool) -> Packet | None:
+    def _seek(self, key_tick: int, back_ticks: int, is_at_start: bool) -> Packet[VideoStream] | None:
         """Return the packet that decoding begins with; None when seeking landed behind it.
 
         Containers seek by decoding time or by position in the file, and some land too late.

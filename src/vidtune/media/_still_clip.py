@@ -182,7 +182,7 @@ class _FileStills:
         if self.size_hw not in (None, (upright.height, upright.width)):
             raise VideoUnreadable(
                 f"{path} is {upright.width} x {upright.height}, the first frame is "
-                f"{self.size_hw[1]} x {self.size_hw[0]}.",  # type: ignore[index]
+                f"{self.size_hw[1]} x {self.size_hw[0]}.",
                 "Frames of one clip have one size: export them again.",
             )
         return Picture(_scaled(np.asarray(upright, dtype=np.uint8), max_side_px), 0, False)
@@ -207,7 +207,7 @@ class _MemoryStills:
         return Picture(_scaled(self._frames_thwc[index], max_side_px), 0, False)
 
     def size_bytes(self, index: int) -> int:
-        return self._frames_thwc[index].nbytes
+        return int(self._frames_thwc[index].nbytes)
 
     def sha256(self) -> str:
         return hashlib.sha256(np.ascontiguousarray(self._frames_thwc).data).hexdigest()

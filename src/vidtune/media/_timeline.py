@@ -9,6 +9,7 @@ from __future__ import annotations
 from bisect import bisect_left, bisect_right
 from dataclasses import dataclass, field
 from fractions import Fraction
+from typing import cast
 
 import numpy as np
 from av import time_base as AV_TIME_BASE
@@ -122,7 +123,7 @@ class Walk:
     first_pts: int | None
     """Of the first packet in the file, shown or not."""
 
-    packets: tuple[Packet, ...] | None
+    packets: tuple[Packet[VideoStream], ...] | None
     """All of them, in decoding order, where they are few enough to be kept."""
 
 
@@ -143,7 +144,7 @@ class _Packets:
     """Of the pictures, how many are only there for others to be built from."""
 
     first_pts: int | None = None
-    kept: list[Packet] = field(default_factory=list)
+    kept: list[Packet[VideoStream]] = field(default_factory=list)
     num_bytes: int = 0
 
 
@@ -254,7 +255,7 @@ def _read_packets(
             continue
         if not found.num_bytes:
             found.first_pts = packet.pts
-        _keep(found, packet)
+        _keep(found, cast("Packet[VideoStream]", packet))
         if packet.is_discard:
             continue  # before the start of an edit list, decoded but never shown
         found.ticks.append(packet.pts)
@@ -270,7 +271,7 @@ def _read_packets(
     return found
 
 
-def _keep(found: _Packets, packet: Packet) -> None:
+def _keep(found: _Packets, packet: Packet[VideoStream]) -> None:
     """Remember a packet, or none at all once they take too much memory."""
     found.num_bytes += packet.size
     if found.num_bytes <= _KEEP_BYTES:

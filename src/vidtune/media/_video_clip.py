@@ -119,7 +119,7 @@ class VideoClip:
         origin = timeline.ticks[0]
         ticks = np.array(timeline.ticks, dtype=np.int64)
         return PacketSizes(
-            (ticks - origin) * float(timeline.time_base),
+            ((ticks - origin) * float(timeline.time_base)).astype(np.float64),
             np.array([sizes[tick] for tick in timeline.ticks], dtype=np.int64),
             np.array([tick in keys for tick in timeline.ticks], dtype=np.bool_),
         )

@@ -10,10 +10,13 @@ import math
 import resource
 import socket
 import sys
+from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
+
+from numpy.typing import NDArray
 
 from vidtune.core.errors import VideoUnreadable, VidtuneError
 from vidtune.media._clip import Wanted, WantedScan
@@ -51,7 +54,8 @@ class _Server:
             if request["op"] == "close":
                 self._close()
                 return {}
-            return getattr(self, f"_{request['op']}")(request.get("wanted") or {})
+            operation: Callable[[dict[str, Any]], dict[str, Any]] = getattr(self, f"_{request['op']}")
+            return operation(request.get("wanted") or {})
         except VidtuneError as exc:
             return {"error": exc.to_record()}
         except Exception as exc:  # the edge of one clip: whatever it does to the reader becomes its error
@@ -79,7 +83,11 @@ class _Server:
 
     def _scan(self, wanted: dict[str, Any]) -> dict[str, Any]:
         scan = self._opened().scan(WantedScan(**wanted))
-        arrays = {"frames_thwc": scan.frames_thwc, "times_s": scan.times_s, "indices": scan.indices}
+        arrays: dict[str, NDArray[Any]] = {
+            "frames_thwc": scan.frames_thwc,
+            "times_s": scan.times_s,
+            "indices": scan.indices,
+        }
         return {"arrays": put_arrays(self._results, arrays)}
 
     def _packet_sizes(self, wanted: dict[str, Any]) -> dict[str, Any]:

@@ -93,7 +93,7 @@ class IsolatedClip:
         """Return the frames on screen at the wanted times."""
         answer = self._ask({"op": "decode", "wanted": asdict(wanted)})
         with self._trusting_nothing():
-            fields = {
+            fields: dict[str, Any] = {
                 name: tuple(value) if isinstance(value, list) else value for name, value in answer["fields"].items()
             }
             frames_thwc = self._array(answer, "frames_thwc")
@@ -105,7 +105,10 @@ class IsolatedClip:
         """Return small frames at about the wanted rate."""
         answer = self._ask({"op": "scan", "wanted": asdict(wanted)})
         with self._trusting_nothing():
-            return Scan(*(self._array(answer, name) for name in ("frames_thwc", "times_s", "indices")), self.info)
+            frames_thwc, times_s, indices = (
+                self._array(answer, name) for name in ("frames_thwc", "times_s", "indices")
+            )
+            return Scan(frames_thwc, times_s, indices, self.info)
 
     def packet_sizes(self) -> PacketSizes:
         """Return the size of every coded frame; decodes nothing."""

@@ -74,7 +74,7 @@ class AksSelector:
 
     def select(self, view: ClipView, sampling: SamplingConfig) -> Selection:
         """Return the frames of the published rule, filled up with the most relevant others."""
-        options = AksOptions(**sampling.options)  # type: ignore[arg-type]
+        options = AksOptions(**sampling.options)
 
         def choose(candidates: Candidates) -> Selection:
             relevance_t = candidates.needed_relevance_t(options.embedder, "aks")

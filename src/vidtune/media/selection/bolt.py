@@ -54,7 +54,7 @@ class BoltSelector:
 
     def select(self, view: ClipView, sampling: SamplingConfig) -> Selection:
         """Return the frames of the published rule, filled up with the most relevant others where steps met."""
-        options = BoltOptions(**sampling.options)  # type: ignore[arg-type]
+        options = BoltOptions(**sampling.options)
 
         def choose(candidates: Candidates) -> Selection:
             relevance_t = candidates.needed_relevance_t(options.embedder, "bolt")

@@ -193,7 +193,7 @@ class DppSelector:
 
     def select(self, view: ClipView, sampling: SamplingConfig) -> Selection:
         """Return the greedy choice; a query draws it to relevant frames as far as the embedder can tell."""
-        options = DppOptions(**sampling.options)  # type: ignore[arg-type]
+        options = DppOptions(**sampling.options)
 
         def choose(candidates: Candidates) -> Selection:
             relevance_t = candidates.relevance_t(options.embedder)

@@ -49,7 +49,7 @@ class EntropySelector:
 
     def select(self, view: ClipView, sampling: SamplingConfig) -> Selection:
         """Return the richest frame of each segment, or the richest of all."""
-        options = EntropyOptions(**sampling.options)  # type: ignore[arg-type]
+        options = EntropyOptions(**sampling.options)
 
         def choose(candidates: Candidates) -> Selection:
             entropy_t = view.measured(grey_entropy, candidates.rate_hz)

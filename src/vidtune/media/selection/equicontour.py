@@ -79,7 +79,7 @@ class EquicontourSelector:
 
     def select(self, view: ClipView, sampling: SamplingConfig) -> Selection:
         """Return frames at the median distance from the mean."""
-        options = EquicontourOptions(**sampling.options)  # type: ignore[arg-type]
+        options = EquicontourOptions(**sampling.options)
 
         def choose(candidates: Candidates) -> Selection:
             squares_t = mahalanobis_squares(view.features(options.embedder, candidates.rate_hz), options.rank)

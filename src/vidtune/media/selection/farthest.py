@@ -79,7 +79,7 @@ class FarthestSelector:
 
     def select(self, view: ClipView, sampling: SamplingConfig) -> Selection:
         """Return the greedy k-centre choice."""
-        options = FeatureOptions(**sampling.options)  # type: ignore[arg-type]
+        options = FeatureOptions(**sampling.options)
 
         def choose(candidates: Candidates) -> Selection:
             chosen = farthest_points(candidates.features_td(options.embedder), sampling.num_frames)

@@ -44,7 +44,7 @@ class HybridSelector:
 
     def select(self, view: ClipView, sampling: SamplingConfig) -> Selection:
         """Return the choice; each frame's reason says what it covers and how much it fits the query."""
-        options = HybridOptions(**sampling.options)  # type: ignore[arg-type]
+        options = HybridOptions(**sampling.options)
 
         def choose(candidates: Candidates) -> Selection:
             num_segments = max(1, round(options.coverage_share * sampling.num_frames))

@@ -50,7 +50,7 @@ def max_volume(features_td: NDArray[np.floating], num: int, *, tolerance: float 
     left_tr = _leading_directions(features_td, num)
     _, _, pivots = qr(left_tr.T, mode="economic", pivoting=True)
     rows = [int(index) for index in pivots[: left_tr.shape[1]]]
-    coefficients_tr = np.linalg.solve(left_tr[rows].T, left_tr.T).T
+    coefficients_tr: NDArray[np.float64] = np.linalg.solve(left_tr[rows].T, left_tr.T).T.astype(np.float64)
     for _ in range(_MAX_SWAPS):
         best = int(np.argmax(np.abs(coefficients_tr)))
         new, place = divmod(best, coefficients_tr.shape[1])
@@ -103,7 +103,7 @@ class MaxvolSelector:
 
     def select(self, view: ClipView, sampling: SamplingConfig) -> Selection:
         """Return the rows of largest volume."""
-        options = MaxvolOptions(**sampling.options)  # type: ignore[arg-type]
+        options = MaxvolOptions(**sampling.options)
 
         def choose(candidates: Candidates) -> Selection:
             features_td = candidates.features_td(options.embedder)

@@ -83,7 +83,7 @@ class MedoidsSelector:
 
     def select(self, view: ClipView, sampling: SamplingConfig) -> Selection:
         """Return the medoids."""
-        options = MedoidsOptions(**sampling.options)  # type: ignore[arg-type]
+        options = MedoidsOptions(**sampling.options)
 
         def choose(candidates: Candidates) -> Selection:
             found = k_medoids(candidates.features_td(options.embedder), sampling.num_frames, options.max_rounds)

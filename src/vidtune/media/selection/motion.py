@@ -48,7 +48,8 @@ def even_steps(
     if moved[-1] > 0:
         share = stillness * share + (1 - stillness) * moved / moved[-1]
     middles = (np.arange(num) + 0.5) / num
-    return np.minimum(np.interp(middles, share, edges_s), np.nextafter(duration_s, 0))
+    times_s: NDArray[np.float64] = np.minimum(np.interp(middles, share, edges_s), np.nextafter(duration_s, 0))
+    return times_s
 
 
 class MotionSelector:
@@ -59,7 +60,7 @@ class MotionSelector:
 
     def select(self, view: ClipView, sampling: SamplingConfig) -> Selection:
         """Return frames that are dense where much moves."""
-        options = MotionOptions(**sampling.options)  # type: ignore[arg-type]
+        options = MotionOptions(**sampling.options)
         if options.measure == "packets":
             packets = view.packets()
             motion_t = packet_motion(packets.sizes_bytes, packets.is_keyframe)

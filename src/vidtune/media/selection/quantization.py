@@ -61,7 +61,7 @@ class QuantizationSelector:
 
     def select(self, view: ClipView, sampling: SamplingConfig) -> Selection:
         """Return frames that survive the quantization and differ from each other."""
-        options = QuantizationOptions(**sampling.options)  # type: ignore[arg-type]
+        options = QuantizationOptions(**sampling.options)
 
         def choose(candidates: Candidates) -> Selection:
             loss_t = feature_loss(

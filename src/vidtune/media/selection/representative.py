@@ -172,7 +172,7 @@ class RepresentativeSelector:
 
     def select(self, view: ClipView, sampling: SamplingConfig) -> Selection:
         """Return the representative frames; fewer than ``num_frames`` with ``count='by_length'`` on a short clip."""
-        options = RepresentativeOptions(**sampling.options)  # type: ignore[arg-type]
+        options = RepresentativeOptions(**sampling.options)
         num = sampling.num_frames
         if options.count == "by_length":
             num = min(num, count_by_length(round(view.info.fps * view.info.duration_s)))

@@ -91,7 +91,7 @@ class SceneSelector:
 
     def select(self, view: ClipView, sampling: SamplingConfig) -> Selection:
         """Return at least one frame of every scene, of the longest ones when there are more scenes than frames."""
-        options = SceneOptions(**sampling.options)  # type: ignore[arg-type]
+        options = SceneOptions(**sampling.options)
 
         def choose(candidates: Candidates) -> Selection:
             cuts = find_cuts(

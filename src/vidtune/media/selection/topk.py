@@ -33,7 +33,7 @@ class TopkSelector:
 
     def select(self, view: ClipView, sampling: SamplingConfig) -> Selection:
         """Return the most relevant frames; refuses when there is no query or it cannot be scored."""
-        options = FeatureOptions(**sampling.options)  # type: ignore[arg-type]
+        options = FeatureOptions(**sampling.options)
 
         def choose(candidates: Candidates) -> Selection:
             relevance_t = candidates.needed_relevance_t(options.embedder, "topk")

@@ -84,7 +84,9 @@ def make_embedder(argument: str | None) -> Embedder:
             "Give a CLIP or SigLIP model.",
         )
     try:
-        processor = AutoProcessor.from_pretrained(checkpoint.folder, local_files_only=True, trust_remote_code=False)
+        processor = AutoProcessor.from_pretrained(  # type: ignore[no-untyped-call]
+            checkpoint.folder, local_files_only=True, trust_remote_code=False
+        )
     except (OSError, KeyError, ValueError, RuntimeError, TypeError) as exc:
         raise ModelUnavailable(
             f"{argument} has no usable tokenizer and image processor: {' '.join(str(exc).split())[:300]}.",
