@@ -31,7 +31,7 @@ class AdapterConfig(Config):
     dropout: Annotated[float, Field(ge=0, lt=1)] = 0.05
     """Share of the inputs of the matrices that is set to zero in training."""
 
-    modules_to_train: tuple[Literal["vision", "projector"], ...] = ()
+    modules_to_train: tuple[Literal["vision", "projector", "audio"], ...] = ()
     """Towers that are trained whole beside the matrices, and saved with them."""
 
     options: dict[str, Any] = {}
