@@ -41,10 +41,10 @@ REPEAT_REQUESTS = ("Repeat: {}", "Say after me: {}", "Write this again: {}")
 class TeachConfig:
     """How long and how hard."""
 
-    num_steps: int = 6000
+    num_steps: int = 6600
     clips_per_batch: int = 8
     """Of each worker."""
-    num_questions: int = 6
+    num_questions: int = 5
     caption_rate: float = 0.35
     repeat_rate: float = 0.2
     movement_share: float = 2.0
@@ -53,7 +53,7 @@ class TeachConfig:
     vision_rate: float = 4.0e-4
     vision_muon_rate: float = 6.0e-3
     look_weight: float = 0.1
-    motion_weight: float = 0.4
+    motion_weight: float = 0.5
     warmup_steps: int = 100
     seed: int = 0
     augment: augment.AugmentConfig = augment.AugmentConfig(zoom=(0.82, 1.15), recolour_rate=0.3)

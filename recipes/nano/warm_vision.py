@@ -59,7 +59,7 @@ PART_RADII = torch.tensor([radius for _, _, radius in PARTS])
 class WarmConfig:
     """How long and how hard."""
 
-    num_steps: int = 20000
+    num_steps: int = 34000
     clips_per_batch: int = 16
     """Of each worker; of every clip one frame pair."""
     learning_rate: float = 1e-3

@@ -20,7 +20,8 @@ def run(*arguments, cwd=None):
 def test_the_commands_and_their_flags_are_frozen():
     """The command line is a promise: a change here is a change for every user's script."""
     with click.Context(cli) as context:
-        assert cli.list_commands(context) == ["demo", "doctor", "data", "train", "predict", "evaluate", "compare"]
+        commands = ["demo", "doctor", "data", "frames", "train", "predict", "evaluate", "compare"]
+        assert cli.list_commands(context) == commands
         predict = cli.get_command(context, "predict")
         evaluate = cli.get_command(context, "evaluate")
     flags = {flag for parameter in predict.params for flag in parameter.opts}

@@ -1,5 +1,6 @@
 import numpy as np
 import pytest
+import torch
 
 from vidtune.data import Turn
 from vidtune.training import AugmentationConfig
@@ -62,3 +63,17 @@ def test_the_same_stream_gives_the_same_clip(frames_thwc):
 
     assert np.array_equal(first, again)
     assert not np.array_equal(first, other)
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_a_crop_is_the_bilinear_one_of_torch(frames_thwc, seed):
+    """So that recipes with a crop learn what they always learned."""
+    config = AugmentationConfig(crop=0.3)
+    top, bottom, left, right = np.random.default_rng(seed).random(8)[3:7] * 0.3
+    changed, _ = augment_clip(frames_thwc, TURNS, config, np.random.default_rng(seed))
+
+    kept = frames_thwc[:, round(top * 32) : 32 - round(bottom * 32), round(left * 48) : 48 - round(right * 48)]
+    tchw = torch.from_numpy(np.ascontiguousarray(kept)).permute(0, 3, 1, 2).float()
+    expected = torch.nn.functional.interpolate(tchw, size=(32, 48), mode="bilinear", antialias=True)
+    expected = expected.permute(0, 2, 3, 1).numpy()
+    np.testing.assert_allclose(changed, expected, atol=0.501)

@@ -15,6 +15,7 @@ _COMMANDS = {
     "demo": ("vidtune.cli._demo:demo", "The main job on the embedded default, end to end."),
     "doctor": ("vidtune.cli._doctor:doctor", "Check environment, data and media before anything is spent."),
     "data": ("vidtune.cli._data:data", "Make, check, split and describe data sets."),
+    "frames": ("vidtune.cli._frames:frames", "Choose frames of a video and show which and why."),
     "train": ("vidtune.cli._train:train", "Fine-tune a model as a recipe says."),
     "predict": ("vidtune.cli._predict:predict", "Run a model over a data set."),
     "evaluate": ("vidtune.cli._evaluate:evaluate", "Score predictions and write the reports."),

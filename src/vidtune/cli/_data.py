@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from vidtune.cli._cache import cache
+from vidtune.cli._degrade import degrade
 from vidtune.cli._shell import emit, json_option, progress_bar, set_option
 
 if TYPE_CHECKING:
@@ -26,6 +28,10 @@ _format_option = click.option(
 @click.group()
 def data() -> None:
     """Make, check, split and describe data sets."""
+
+
+data.add_command(cache)
+data.add_command(degrade)
 
 
 @data.command()

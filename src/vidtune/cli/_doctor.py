@@ -15,7 +15,7 @@ from typing import Literal
 
 import click
 
-from vidtune.cli._shell import emit, json_option, progress_bar
+from vidtune.cli._shell import emit, json_option
 from vidtune.core.errors import VidtuneError
 
 Level = Literal["ok", "warn", "error"]
@@ -36,18 +36,56 @@ class Finding:
 
 
 @click.command()
-@click.argument("data", required=False, type=click.Path())
-@click.option("--videos", type=click.Path(), help="Folder of the videos; default: the folder of DATA.")
-@click.option("--out", default="runs", show_default=True, type=click.Path(), help="Where runs would be written.")
+@click.argument("data", nargs=-1, type=click.Path())
+@click.option("--videos", type=click.Path(), help="Folder of the videos; default: the folder of each DATA.")
+@click.option(
+    "--out",
+    default="runs",
+    show_default=True,
+    type=click.Path(),
+    help="Where runs would be written; with DATA the ledger goes to OUT/doctor/<name of the data>.",
+)
+@click.option(
+    "--thresholds", default="default", show_default=True, help="What is good enough: default or qved-1.0 (cleaning)."
+)
+@click.option("--quick", "is_quick", is_flag=True, help="Read the packets only: no frames, no quality, no look-alikes.")
+@click.option("--fresh", "is_fresh", is_flag=True, help="Look at every clip again.")
+@click.option("--workers", type=click.IntRange(min=1), help="Clips at a time; default: one for each core.")
+@click.option("--timeout-s", default=60.0, show_default=True, type=click.FloatRange(min=0.1), help="For one clip.")
 @json_option
-def doctor(data: str | None, videos: str | None, out: str, as_json: bool) -> None:
-    """Check environment, versions, devices, disk and model cache; with DATA, the data set too.
+def doctor(
+    data: tuple[str, ...],
+    videos: str | None,
+    out: str,
+    thresholds: str,
+    is_quick: bool,
+    is_fresh: bool,
+    workers: int | None,
+    timeout_s: float,
+    as_json: bool,
+) -> None:
+    """Check environment, versions, devices, disk and model cache; with DATA, examine its clips instead.
 
-    Exits 0 when nothing stands in the way of a run, 65 when something does.
+    DATA is one or more annotation files (give training, validation and test together to have leaks found), or a
+    folder of annotation files or of videos. Every clip is looked at, and a ledger says which are ok, partial or bad
+    and why; stopped, it continues. Exits 0 when nothing stands in the way of a run, 65 when something does.
     """
+    if data:
+        from vidtune.cli._doctor_data import examine_data
+
+        examine_data(
+            [Path(path) for path in data],
+            videos_root=Path(videos) if videos else None,
+            out=Path(out) / "doctor",
+            thresholds_name=thresholds,
+            is_quick=is_quick,
+            is_fresh=is_fresh,
+            num_workers=workers,
+            timeout_s=timeout_s,
+            as_json=as_json,
+        )
+        return
     findings = [*check_environment(), *check_device(), *check_disk(Path(out)), *check_parts()]
-    if data is not None:
-        findings += check_data(Path(data), Path(videos) if videos else Path(data).parent)
     levels = [finding.level for finding in findings]
     record = {"findings": [asdict(finding) for finding in findings], "is_ready": "error" not in levels}
     emit(record, as_json, _as_text(findings))
@@ -127,23 +165,6 @@ def check_parts() -> Iterator[Finding]:
         )
     else:
         yield Finding("BERT similarity", "ok", "MiniLM is installed, no download needed")
-
-
-def check_data(path: Path, videos_root: Path) -> list[Finding]:
-    """Read the annotation file and every video it names."""
-    from vidtune.data import check_dataset, read_dataset
-
-    try:
-        dataset = read_dataset(path)
-    except VidtuneError as exc:
-        return [Finding("data", "error", str(exc))]
-    with progress_bar() as progress:
-        report = check_dataset(dataset, videos_root, progress=progress)
-    found = [Finding(f"data: {item.check}", item.level, item.message) for item in report.findings]
-    return [
-        Finding("data", "ok", f"{len(dataset.samples)} samples, {dataset.format}, sha256 {dataset.sha256[:12]}"),
-        *found,
-    ]
 
 
 def _as_text(findings: list[Finding]) -> str:

@@ -2,11 +2,16 @@
 
 from vidtune.data._answers import require_answers
 from vidtune.data._check import CheckReport, Finding, check_dataset
+from vidtune.data._collect import CollectedClip, Collection, collect_clips
 from vidtune.data._config import DataConfig, load_samples
+from vidtune.data._degrade import DegradeSummary, degrade_dataset
+from vidtune.data._doctor import Diagnosis, Shared, diagnose
 from vidtune.data._leakage import Leak, find_leaks
 from vidtune.data._probe import ProbedVideo, probe_videos
+from vidtune.data._quality import QualityThresholds, thresholds_named
 from vidtune.data._read import read_dataset
 from vidtune.data._samples import Dataset, Sample, Turn
+from vidtune.data._sides import mirror_sample, mirror_turns, swap_sides
 from vidtune.data._splits import SplitConfig, SplitResult, split_dataset
 from vidtune.data._stats import DatasetStats, Spread, describe_dataset, errors_of
 from vidtune.data._videos import resolve_video
@@ -15,30 +20,43 @@ from vidtune.data.readers import Reader, readers
 
 __all__ = [
     "CheckReport",
+    "CollectedClip",
+    "Collection",
     "DataConfig",
     "Dataset",
     "DatasetStats",
+    "DegradeSummary",
+    "Diagnosis",
     "Finding",
     "Leak",
     "ProbedVideo",
+    "QualityThresholds",
     "Reader",
     "Sample",
+    "Shared",
     "SplitConfig",
     "SplitResult",
     "Spread",
     "Turn",
     "check_dataset",
+    "collect_clips",
+    "degrade_dataset",
     "describe_dataset",
+    "diagnose",
     "encode_dataset",
     "errors_of",
     "find_leaks",
     "load_samples",
+    "mirror_sample",
+    "mirror_turns",
     "probe_videos",
     "read_dataset",
     "readers",
     "require_answers",
     "resolve_video",
     "split_dataset",
+    "swap_sides",
+    "thresholds_named",
     "write_dataset",
     "write_messages",
     "write_qved",

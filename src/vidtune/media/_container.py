@@ -11,6 +11,7 @@ import stat
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 
@@ -43,15 +44,30 @@ _FOREIGN = (
     TypeError,
     AttributeError,
     RuntimeError,
-    MemoryError,
 )
 _REMEDY = "Fetch or export the file again, or leave it out of the data set."
+
+
+@dataclass(frozen=True)
+class ClipFile:
+    """A file to read, and what messages call it: bytes in memory are read through a file without a name."""
+
+    path: Path
+    label: str
+
+    def __str__(self) -> str:
+        return self.label
+
+    @classmethod
+    def of(cls, path: Path | ClipFile) -> ClipFile:
+        """Return a path under its own name."""
+        return path if isinstance(path, ClipFile) else cls(path, str(path))
 
 
 class Deadline:
     """The wall-clock time that one clip may take."""
 
-    def __init__(self, path: Path, timeout_s: float) -> None:
+    def __init__(self, path: Path | ClipFile, timeout_s: float) -> None:
         self._path = path
         self._timeout_s = timeout_s
         self._end_s = time.monotonic() + timeout_s
@@ -71,30 +87,57 @@ class Deadline:
 
 
 @contextmanager
-def opened_video(path: Path, limits: ReadLimits, deadline: Deadline) -> Iterator[tuple[InputContainer, VideoStream]]:
+def opened_video(
+    path: Path | ClipFile, limits: ReadLimits, deadline: Deadline
+) -> Iterator[tuple[InputContainer, VideoStream]]:
     """Open ``path`` and yield it with its video stream, header checked against ``limits``.
 
     Inside the block PyAV's exceptions become ``VideoUnreadable``; nothing else should run there.
     """
-    check_file(path, limits)
-    options = {"format_whitelist": _FORMATS, "protocol_whitelist": "file"}
-    container: InputContainer | None = None
-    try:
-        container = av.open(
-            str(path.resolve()), options=options, metadata_errors="replace", timeout=(deadline.remaining_s,) * 2
-        )
-        stream = _video_stream(path, container)
-        _check_header(path, container, stream, limits)
-        yield container, stream
-    except _FOREIGN as exc:
-        deadline.check()
-        raise VideoUnreadable(f"{path} cannot be read: {_what_is_wrong(path, exc)}.", _REMEDY) from exc
-    finally:
-        if container is not None:
+    with translated(path, deadline):
+        container, stream = open_container(path, limits, deadline)
+        try:
+            yield container, stream
+        finally:
             container.close()
 
 
-def check_file(path: Path, limits: ReadLimits) -> None:
+@contextmanager
+def translated(path: Path | ClipFile, deadline: Deadline) -> Iterator[None]:
+    """Turn what PyAV raises inside the block into a named error; nothing else should run there."""
+    clip = ClipFile.of(path)
+    try:
+        yield
+    except MemoryError as exc:
+        raise VideoTooLarge(
+            f"{clip} needs more memory than there is, whatever its header says.",
+            "Leave it out, scale it down, or raise limits.max_memory_bytes.",
+        ) from exc
+    except _FOREIGN as exc:
+        deadline.check()
+        raise VideoUnreadable(f"{clip} cannot be read: {_what_is_wrong(clip.path, exc)}.", _REMEDY) from exc
+
+
+def open_container(path: Path | ClipFile, limits: ReadLimits, deadline: Deadline) -> tuple[InputContainer, VideoStream]:
+    """Open ``path``, header checked; the caller closes it, inside ``translated``."""
+    clip = ClipFile.of(path)
+    check_file(clip, limits)
+    container = av.open(
+        os.path.abspath(clip.path),  # a name such as "http:..." or "-" is a file too
+        options={"format_whitelist": _FORMATS, "protocol_whitelist": "file"},
+        metadata_errors="replace",
+        timeout=(deadline.remaining_s,) * 2,
+    )
+    try:
+        stream = _video_stream(clip, container)
+        _check_header(clip, container, stream, limits)
+    except BaseException:
+        container.close()
+        raise
+    return container, stream
+
+
+def check_file(path: Path | ClipFile, limits: ReadLimits) -> None:
     """Refuse what is not a readable, non-empty regular file.
 
     Raises:
@@ -103,24 +146,25 @@ def check_file(path: Path, limits: ReadLimits) -> None:
         VideoEmpty: If it has no bytes.
         VideoTooLarge: If it has more bytes than ``limits`` allows.
     """
+    clip = ClipFile.of(path)
     try:
-        status = path.stat()
+        status = clip.path.stat()
     except (FileNotFoundError, NotADirectoryError) as exc:
-        found = "a link to nothing" if path.is_symlink() else "nothing"
-        raise VideoMissing(f"{path} does not exist, found {found}.", "Check the video folder and the path.") from exc
+        found = "a link to nothing" if clip.path.is_symlink() else "nothing"
+        raise VideoMissing(f"{clip} does not exist, found {found}.", "Check the video folder and the path.") from exc
     except (OSError, ValueError) as exc:
-        raise VideoUnreadable(f"{path!s:.200} cannot be read: {exc}.", _REMEDY) from exc
+        raise VideoUnreadable(f"{clip!s:.200} cannot be read: {exc}.", _REMEDY) from exc
     if not stat.S_ISREG(status.st_mode):
-        raise VideoUnreadable(f"{path} is a {_file_kind(status.st_mode)}, expected a video file.", "Check the path.")
+        raise VideoUnreadable(f"{clip} is a {_file_kind(status.st_mode)}, expected a video file.", "Check the path.")
     if status.st_size == 0:
-        raise VideoEmpty(f"{path} is empty (0 bytes).", _REMEDY)
+        raise VideoEmpty(f"{clip} is empty (0 bytes).", _REMEDY)
     if status.st_size > limits.max_bytes:
         raise VideoTooLarge(
-            f"{path} has {status.st_size:,} bytes, the limit is {limits.max_bytes:,}.",
+            f"{clip} has {status.st_size:,} bytes, the limit is {limits.max_bytes:,}.",
             "Cut the clip, or raise limits.max_bytes.",
         )
-    if not os.access(path, os.R_OK):
-        raise VideoUnreadable(f"{path} may not be read by this user (mode {status.st_mode & 0o777:o}).", "Run chmod.")
+    if not os.access(clip.path, os.R_OK):
+        raise VideoUnreadable(f"{clip} may not be read by this user (mode {status.st_mode & 0o777:o}).", "Run chmod.")
 
 
 def time_base_of(stream: VideoStream) -> Fraction:
@@ -130,26 +174,26 @@ def time_base_of(stream: VideoStream) -> Fraction:
     return Fraction(stream.time_base)
 
 
-def _video_stream(path: Path, container: InputContainer) -> VideoStream:
+def _video_stream(clip: ClipFile, container: InputContainer) -> VideoStream:
     # The cover picture of a sound file is stored as a video stream of one frame.
     streams = [item for item in container.streams.video if not item.disposition & Disposition.attached_pic]
     if not streams:
         if not container.streams:
-            raise VideoEmpty(f"{path} is a {container.format.long_name} file without a stream or frame.", _REMEDY)
+            raise VideoEmpty(f"{clip} is a {container.format.long_name} file without a stream or frame.", _REMEDY)
         found = ", ".join(f"{item.type} ({_codec_name(item)})" for item in container.streams)
-        raise VideoUnreadable(f"{path} has no video stream, found {found}.", "Give a file with pictures.")
+        raise VideoUnreadable(f"{clip} has no video stream, found {found}.", "Give a file with pictures.")
     return streams[0]
 
 
-def _check_header(path: Path, container: InputContainer, stream: VideoStream, limits: ReadLimits) -> None:
+def _check_header(clip: ClipFile, container: InputContainer, stream: VideoStream, limits: ReadLimits) -> None:
     codec = _codec_name(stream)
     if codec not in _CODECS:
         raise VideoUnreadable(
-            f"{path} is coded as {codec!r}, which is not among the {len(_CODECS)} codecs that are read.",
+            f"{clip} is coded as {codec!r}, which is not among the {len(_CODECS)} codecs that are read.",
             "Convert it to H.264 first.",
         )
     if stream.width < 1 or stream.height < 1:
-        raise VideoUnreadable(f"{path} has frames of {stream.width} x {stream.height} pixels.", _REMEDY)
+        raise VideoUnreadable(f"{clip} has frames of {stream.width} x {stream.height} pixels.", _REMEDY)
     duration_s = _header_duration_s(container, stream)
     found = {
         "pixels a frame": (stream.width * stream.height, limits.max_pixels, "max_pixels"),
@@ -159,7 +203,7 @@ def _check_header(path: Path, container: InputContainer, stream: VideoStream, li
     for unit, (value, limit, name) in found.items():
         if value > limit:
             raise VideoTooLarge(
-                f"{path} has {value:,} {unit}, the limit is {limit:,}.",
+                f"{clip} has {value:,} {unit}, the limit is {limit:,}.",
                 f"Cut or scale the clip, or raise limits.{name}.",
             )
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -54,6 +54,29 @@ class FrameSet:
     num_damaged: int = 0
     """How many of the frames the decoder had to patch up because their data is damaged."""
 
+    num_in_clip: int = 0
+    """How many frames the clip has; 0 when that is not known."""
+
+    num_lost: int = 0
+    """How many more it should have, as far as that came to light: the file lists them and no decoder can show them, or
+    they are missing from an otherwise steady rate."""
+
+    num_corrupt: int = 0
+    """How many coded frames of the clip its container says are damaged."""
+
+    time_accuracy: Literal["exact", "keyframe"] = "exact"
+    """``exact``: each frame is the one on screen at the time that was asked for. ``keyframe``: the key frame nearest
+    to it. ``times_s`` is true either way."""
+
+    reasons: tuple[str, ...] = ()
+    """Of each frame, in a few words, why it was chosen; empty when the times were given."""
+
+    start_s: float | None = None
+    """Where the part of the clip begins that was read; None when all of it was."""
+
+    end_s: float | None = None
+    """Where that part ends."""
+
     @property
     def num_delivered(self) -> int:
         """How many frames there are."""
@@ -61,11 +84,16 @@ class FrameSet:
 
     def to_record(self) -> dict[str, Any]:
         """Return what a prediction record keeps."""
+        part = {} if self.start_s is None else {"start_s": self.start_s, "end_s": self.end_s}
         return {
             "requested": self.num_requested,
             "delivered": self.num_delivered,
             "padded": self.padded,
             "damaged": self.num_damaged,
+            "in_clip": self.num_in_clip,
+            "lost": self.num_lost,
+            "corrupt": self.num_corrupt,
+            "time_accuracy": self.time_accuracy,
             "indices": list(self.indices),
             "times_s": [round(time_s, 6) for time_s in self.times_s],
             "coverage": round(self.coverage, 6),
@@ -73,6 +101,7 @@ class FrameSet:
             "fps": round(self.fps, 6),
             "rotation_deg": self.rotation_deg,
             "source_sha256": self.source_sha256,
+            **part,
         }
 
 
@@ -102,6 +131,7 @@ def frameset_from_array(frames_thwc: NDArray[np.uint8], *, fps: float) -> FrameS
         coverage=1.0,
         source_sha256=hashlib.sha256(frames_thwc.tobytes()).hexdigest(),
         num_requested=num_frames,
+        num_in_clip=num_frames,
     )
 
 

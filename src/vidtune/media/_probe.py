@@ -1,4 +1,4 @@
-"""What a clip is: size, length, rate. Reads the packets, decodes nothing."""
+"""What a clip is: size, length, rate."""
 
 from __future__ import annotations
 
@@ -8,9 +8,8 @@ from pathlib import Path
 from av.container import InputContainer
 from av.video.stream import VideoStream
 
-from vidtune.media._container import Deadline, opened_video
-from vidtune.media._limits import ReadLimits
-from vidtune.media._timeline import Timeline, walk_packets
+from vidtune.media._container import ClipFile
+from vidtune.media._timeline import Timeline
 
 
 @dataclass(frozen=True)
@@ -41,20 +40,7 @@ class VideoInfo:
     has_audio: bool
 
 
-def probe_video(path: Path | str, *, limits: ReadLimits | None = None) -> VideoInfo:
-    """Return what ``path`` is. Every packet is read, so a truncated file is found; no frame is decoded.
-
-    Raises:
-        VideoMissing, VideoUnreadable, VideoEmpty, VideoTooLarge, VideoTimeout: As ``read_frames``.
-    """
-    path, limits = Path(path), limits or ReadLimits()
-    deadline = Deadline(path, limits.timeout_s)
-    with opened_video(path, limits, deadline) as (container, stream):
-        timeline = walk_packets(path, container, stream, limits, deadline)
-        return describe(path, container, stream, timeline)
-
-
-def describe(path: Path, container: InputContainer, stream: VideoStream, timeline: Timeline | None) -> VideoInfo:
+def describe(clip: ClipFile, container: InputContainer, stream: VideoStream, timeline: Timeline | None) -> VideoInfo:
     """Return the facts of an open clip; without a timeline, what the header says."""
     if timeline is not None:
         fps, duration_s = timeline.fps, timeline.duration_s
@@ -63,7 +49,7 @@ def describe(path: Path, container: InputContainer, stream: VideoStream, timelin
         ticks = stream.duration or 0
         duration_s = float(ticks * (stream.time_base or 0)) or max(stream.frames, 1) / fps
     return VideoInfo(
-        path=path,
+        path=Path(clip.label),
         container=container.format.name,
         codec=stream.codec_context.name,
         width_px=stream.width,
@@ -71,6 +57,6 @@ def describe(path: Path, container: InputContainer, stream: VideoStream, timelin
         fps=fps,
         duration_s=duration_s,
         num_frames=timeline.num_frames if timeline is not None else None,
-        size_bytes=path.stat().st_size,
+        size_bytes=clip.path.stat().st_size,
         has_audio=len(container.streams.audio) > 0,
     )

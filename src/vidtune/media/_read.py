@@ -1,65 +1,56 @@
-"""Read the frames that a selector asks for: exact ones, from disk into memory, upright.
+"""The doors to the frames of a clip: by a selector, by explicit times, as a cheap first look, as packet sizes.
 
-A frame is found by its presentation time: seek to the key frame before it and decode forward. Where the container does
-not say when its packets are shown, or the decoder shows other frames than it says, the clip is decoded from the start
-and its frames are counted. Both ways give the frames that a sequential decode gives.
+Every kind of source goes through them and comes out under one contract (``FrameSet``).
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
-from pathlib import Path
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
 
-import numpy as np
-from av.container import InputContainer
-from av.video.frame import VideoFrame
-from av.video.stream import VideoStream
-from numpy.typing import NDArray
-
-from vidtune.core.errors import VideoEmpty
-from vidtune.core.hashing import sha256_file
-from vidtune.media._container import Deadline, opened_video, time_base_of
-from vidtune.media._frameset import FrameSet, measure_coverage
+from vidtune.media._cache import FrameCache, source_hash_of
+from vidtune.media._clip import Clip, PacketSizes, ReadMode, Scan, Wanted, WantedScan, part_of
+from vidtune.media._clip_view import ClipView, FirstPass, Packets
+from vidtune.media._frameset import FrameSet
 from vidtune.media._limits import ReadLimits
-from vidtune.media._probe import describe
-from vidtune.media._sampling import SamplingConfig, selectors
-from vidtune.media._timeline import Timeline, make_timeline, walk_packets
+from vidtune.media._sampling import SamplingConfig, Selection, selectors
+from vidtune.media._source import ClipSource, opened_clip
 
-# Frame threads delay the first frame and cost more than they bring on small pictures.
-_THREADS_FROM_PIXELS = 1280 * 720
+if TYPE_CHECKING:
+    from vidtune.media._probe import VideoInfo
 
-
-@dataclass(frozen=True)
-class _Picture:
-    """One decoded frame, upright."""
-
-    rgb_hwc: NDArray[np.uint8]
-    rotation_deg: int
-    is_damaged: bool
-
-
-class _TimelineWrong(Exception):
-    """The decoder does not show a frame that the packets announced."""
+# These look at nothing but the length of the clip, so what they choose is known before it is opened.
+_BLIND_SELECTORS = ("uniform", "fps")
 
 
 def read_frames(
-    path: Path | str,
+    path: ClipSource,
     sampling: SamplingConfig,
     *,
     limits: ReadLimits | None = None,
     max_side_px: int | None = None,
+    mode: ReadMode = "exact",
+    start_s: float | None = None,
+    end_s: float | None = None,
+    query: str | None = None,
+    cache: FrameCache | None = None,
 ) -> FrameSet:
     """Return the frames of a clip that ``sampling`` asks for.
 
     Args:
-        path: The video file. Nothing is written anywhere.
+        path: The video file; or its bytes, a folder of frames (``FrameFolder`` says more), frames in memory.
         sampling: Which frames.
         limits: What the clip may cost.
         max_side_px: Scale frames down while decoding so that the longer side has at most this many pixels.
+        mode: ``keyframe`` takes the key frames nearest to the chosen times: inexact in time, many times faster.
+        start_s: Where the part to read begins, in seconds after the first frame. Times stay those of the whole clip.
+        end_s: Where it ends.
+        query: What the frames should be about, for selectors that can tell.
+        cache: Where decoded frames are kept for the next read. None keeps nothing.
 
     Returns:
-        As many frames as were asked for. When the clip has fewer, the nearest ones are repeated and
+        As many frames as the selector asked for. When the clip has fewer, the nearest ones are repeated and
         ``FrameSet.padded`` says how often.
 
     Raises:
@@ -68,153 +59,145 @@ def read_frames(
         VideoEmpty: If it has no bytes or no frame.
         VideoTooLarge: If it passes ``limits``.
         VideoTimeout: If it takes longer than ``limits.timeout_s``.
+        VideoDecoderDied: If it ends the process that decodes it; only with ``limits.is_isolated``.
     """
-    path, limits = Path(path), limits or ReadLimits()
-    deadline = Deadline(path, limits.timeout_s)
-    with opened_video(path, limits, deadline) as (container, stream):
-        timeline = walk_packets(path, container, stream, limits, deadline)
-        info = describe(path, container, stream, timeline)
-    if timeline is not None:
-        indices = _indices(timeline, selectors.get(sampling.kind).select_times(info, sampling))
-        try:
-            with opened_video(path, limits, deadline) as (container, stream):
-                pictures = _decode_by_time(container, stream, timeline, sorted(set(indices)), max_side_px, deadline)
-            return _assemble(path, timeline, indices, pictures)
-        except _TimelineWrong:
-            pass
-    with opened_video(path, limits, deadline) as (container, stream):
-        timeline = _walk_frames(path, container, stream, deadline)
-        info = describe(path, container, stream, timeline)
-    indices = _indices(timeline, selectors.get(sampling.kind).select_times(info, sampling))
-    with opened_video(path, limits, deadline) as (container, stream):
-        pictures = _decode_by_count(container, stream, sorted(set(indices)), max_side_px, deadline)
-    return _assemble(path, timeline, indices, pictures)
+    limits = limits or ReadLimits()
+    contract: dict[str, Any] = {
+        "max_side_px": max_side_px,
+        "mode": mode,
+        "start_s": start_s,
+        "end_s": end_s,
+        "limits": [limits.max_pixels, limits.max_frames, limits.max_duration_s],
+    }
+
+    def read() -> FrameSet:
+        with opened_clip(path, limits) as clip:
+            start, end = part_of(clip.info.duration_s, start_s or 0.0, end_s)
+            selection = _select(clip, sampling, query, start, end)
+            times_s = tuple(start + time_s for time_s in selection.times_s)
+
+            def decode() -> FrameSet:
+                return clip.decode(Wanted(times_s, max_side_px, mode, start, end_s))
+
+            frameset = (
+                decode()
+                if is_blind or key is None
+                else cache.get_or_read(  # type: ignore[union-attr]
+                    key, {**contract, "times_s": times_s}, decode
+                )
+            )
+            return replace(frameset, reasons=selection.reasons)
+
+    is_blind = sampling.kind in _BLIND_SELECTORS
+    key = source_hash_of(path, limits) if cache is not None else None
+    if cache is None or key is None or not is_blind:
+        return read()
+    return cache.get_or_read(key, {**contract, "sampling": sampling.model_dump(mode="json")}, read)
 
 
-def _indices(timeline: Timeline, times_s: Sequence[float]) -> list[int]:
-    if not times_s:
-        raise ValueError("the selector returned no time; a clip has at least one frame.")
-    return sorted(timeline.index_at(time_s) for time_s in times_s)
+def decode_at(
+    source: ClipSource,
+    times_s: Sequence[float],
+    *,
+    limits: ReadLimits | None = None,
+    max_side_px: int | None = None,
+    mode: ReadMode = "exact",
+    start_s: float | None = None,
+    end_s: float | None = None,
+) -> FrameSet:
+    """Return the frames on screen at ``times_s``, ascending.
+
+    Args:
+        source: As ``path`` of ``read_frames``.
+        times_s: In seconds after the first frame of the clip; at least one. A time beyond the end gives the last frame.
+        limits: What the clip may cost.
+        max_side_px: Scale down while decoding so that the longer side has at most this many pixels.
+        mode: ``keyframe`` takes the nearest key frames instead; ``FrameSet.times_s`` stays true.
+        start_s: Of the part of the clip that coverage is measured on.
+        end_s: Of that part.
+
+    Raises:
+        ValueError: If there is no time.
+        VideoMissing, VideoUnreadable, VideoEmpty, VideoTooLarge, VideoTimeout, VideoDecoderDied: As ``read_frames``.
+    """
+    if not len(times_s):
+        raise ValueError("times_s is empty; at least one frame must be asked for.")
+    with opened_clip(source, limits) as clip:
+        return clip.decode(Wanted(tuple(map(float, times_s)), max_side_px, mode, start_s or 0.0, end_s))
 
 
-def _assemble(path: Path, timeline: Timeline, indices: list[int], pictures: dict[int, _Picture]) -> FrameSet:
-    chosen = [pictures[index] for index in indices]
-    spans_s = [timeline.span_of(index) for index in indices]
-    return FrameSet(
-        frames_thwc=np.stack([picture.rgb_hwc for picture in chosen]),
-        indices=tuple(indices),
-        times_s=tuple(from_s for from_s, _ in spans_s),
-        fps=timeline.fps,
-        rotation_deg=chosen[0].rotation_deg,
-        duration_s=timeline.duration_s,
-        coverage=measure_coverage(spans_s, timeline.duration_s),
-        source_sha256=sha256_file(path),
-        num_requested=len(indices),
-        padded=len(indices) - len(set(indices)),
-        num_damaged=sum(picture.is_damaged for picture in chosen),
+def scan(
+    source: ClipSource,
+    *,
+    rate_hz: float,
+    max_side_px: int = 96,
+    gray: bool = False,
+    limits: ReadLimits | None = None,
+    start_s: float | None = None,
+    end_s: float | None = None,
+) -> Scan:
+    """Return small frames of a clip, about ``rate_hz`` a second: a cheap first look for selectors.
+
+    Key frames are taken where one is near enough, no frame is decoded that none of these needs, the loop filter is left
+    out and frames are scaled while converted. The times are true.
+
+    Args:
+        source: As ``path`` of ``read_frames``.
+        rate_hz: Frames a second; never more than the clip has.
+        max_side_px: Of the frames.
+        gray: One channel instead of three.
+        limits: What the clip may cost.
+        start_s: Where the part to look at begins.
+        end_s: Where it ends.
+    """
+    with opened_clip(source, limits) as clip:
+        return clip.scan(WantedScan(rate_hz, max_side_px, gray, start_s or 0.0, end_s))
+
+
+def packet_sizes(source: ClipSource, *, limits: ReadLimits | None = None) -> PacketSizes:
+    """Return time, size and kind of every coded frame of a clip, in display order. Decodes nothing.
+
+    Only where the container gives no times (AVI with B-frames) does the clip have to be decoded for them.
+    """
+    with opened_clip(source, limits) as clip:
+        return clip.packet_sizes()
+
+
+def probe_video(path: ClipSource, *, limits: ReadLimits | None = None) -> VideoInfo:
+    """Return what ``path`` is. Its index or its packets are read, so a truncated file is found; no frame is decoded.
+
+    Raises:
+        VideoMissing, VideoUnreadable, VideoEmpty, VideoTooLarge, VideoTimeout, VideoDecoderDied: As ``read_frames``.
+    """
+    with opened_clip(path, limits) as clip:
+        return clip.info
+
+
+def _select(clip: Clip, sampling: SamplingConfig, query: str | None, start_s: float, end_s: float) -> Selection:
+    info = replace(clip.info, duration_s=end_s - start_s)
+    selection = selectors.get(sampling.kind).select(
+        ClipView(info, _PartReader(clip, start_s, end_s), query=query), sampling
     )
+    if not selection.times_s:
+        raise ValueError("the selector returned no time; a clip has at least one frame.")
+    return selection
 
 
-def _decode_by_time(
-    container: InputContainer,
-    stream: VideoStream,
-    timeline: Timeline,
-    indices: list[int],
-    max_side_px: int | None,
-    deadline: Deadline,
-) -> dict[int, _Picture]:
-    _set_threads(stream)
-    pictures: dict[int, _Picture] = {}
-    frames: Iterator[VideoFrame] = iter(())
-    shown_tick: int | None = None
-    for index in indices:
-        tick = timeline.ticks[index]
-        key_tick = timeline.key_before(tick)
-        if shown_tick is None or key_tick > shown_tick:
-            frames, shown_tick = _decode_from(container, stream, timeline, key_tick), None
-        for frame in frames:
-            deadline.check()
-            if frame.pts is None or frame.pts > tick or (shown_tick is not None and frame.pts <= shown_tick):
-                raise _TimelineWrong
-            shown_tick = frame.pts
-            if frame.pts == tick:
-                pictures[index] = _to_picture(frame, stream, max_side_px)
-                break
-        if index not in pictures:
-            raise _TimelineWrong
-    return pictures
+class _PartReader:
+    """What a selector sees of a part of an open clip: as if it were all there is."""
 
+    def __init__(self, clip: Clip, start_s: float, end_s: float) -> None:
+        self._clip = clip
+        self._start_s = start_s
+        self._end_s = end_s
 
-def _decode_from(
-    container: InputContainer, stream: VideoStream, timeline: Timeline, key_tick: int
-) -> Iterator[VideoFrame]:
-    """Decode from the key frame shown at ``key_tick`` to the end."""
-    is_at_start = key_tick <= timeline.ticks[0]
-    container.seek(timeline.ticks[0] if is_at_start else key_tick, stream=stream)
-    has_begun = False
-    for packet in container.demux(stream):
-        if not has_begun and packet.size:
-            if not packet.is_keyframe and not is_at_start:
-                continue
-            # Containers seek by decoding time or by position in the file, and some land too late.
-            if packet.pts is None or packet.pts > key_tick:
-                raise _TimelineWrong
-            has_begun = True
-        yield from packet.decode()
+    def scan(self, rate_hz: float, max_side_px: int) -> FirstPass:
+        found = self._clip.scan(WantedScan(rate_hz, max_side_px, False, self._start_s, self._end_s))
+        return FirstPass(found.frames_thwc, found.times_s - self._start_s)
 
-
-def _decode_by_count(
-    container: InputContainer, stream: VideoStream, indices: list[int], max_side_px: int | None, deadline: Deadline
-) -> dict[int, _Picture]:
-    _set_threads(stream)
-    wanted = set(indices)
-    pictures: dict[int, _Picture] = {}
-    for index, frame in enumerate(_checked(container.decode(stream), deadline)):
-        if index in wanted:
-            pictures[index] = _to_picture(frame, stream, max_side_px)
-        if index == indices[-1]:
-            break
-    return pictures
-
-
-def _walk_frames(path: Path, container: InputContainer, stream: VideoStream, deadline: Deadline) -> Timeline:
-    """Decode the whole stream and return the timeline of the frames that the decoder shows."""
-    _set_threads(stream)
-    ticks: list[int | None] = []
-    end_tick = 0
-    for frame in _checked(container.decode(stream), deadline):
-        ticks.append(frame.pts)
-        end_tick = max(end_tick, (frame.pts or 0) + (frame.duration or 0))
-    if not ticks:
-        raise VideoEmpty(f"{path} has a video stream, and not a single frame in it can be decoded.", "Export it again.")
-    known = [tick for tick in ticks if tick is not None]
-    if len(known) == len(ticks) and all(earlier < later for earlier, later in zip(known, known[1:], strict=False)):
-        return make_timeline(known, end_tick, stream)
-    # Without usable times the frames are taken to be evenly spaced at the stream's rate.
-    ticks_a_frame = max(1, round(1 / ((stream.average_rate or 25) * time_base_of(stream))))
-    even = [index * ticks_a_frame for index in range(len(ticks))]
-    return make_timeline(even, even[-1] + ticks_a_frame, stream)
-
-
-def _checked(frames: Iterable[VideoFrame], deadline: Deadline) -> Iterator[VideoFrame]:
-    for frame in frames:
-        deadline.check()
-        yield frame
-
-
-def _set_threads(stream: VideoStream) -> None:
-    if stream.width * stream.height >= _THREADS_FROM_PIXELS:
-        stream.thread_type = "AUTO"
-
-
-def _to_picture(frame: VideoFrame, stream: VideoStream, max_side_px: int | None) -> _Picture:
-    """Convert to RGB at the stream's size (a stream may change its size midway), scaled and upright."""
-    width_px, height_px = stream.width, stream.height
-    if max_side_px is not None and max(width_px, height_px) > max_side_px:
-        scale = max_side_px / max(width_px, height_px)
-        width_px, height_px = max(1, round(width_px * scale)), max(1, round(height_px * scale))
-    is_scaled = (width_px, height_px) != (frame.width, frame.height)
-    rgb = frame.reformat(width_px, height_px, "rgb24", interpolation="AREA" if is_scaled else "BICUBIC")
-    num_quarter_turns = round(frame.rotation / 90) % 4
-    upright_hwc = np.ascontiguousarray(np.rot90(rgb.to_ndarray(), num_quarter_turns), dtype=np.uint8)
-    return _Picture(upright_hwc, num_quarter_turns * 90, frame.is_corrupt)
+    def packets(self) -> Packets:
+        sizes = self._clip.packet_sizes()
+        is_inside = (sizes.times_s >= self._start_s) & (sizes.times_s < self._end_s)
+        return Packets(
+            sizes.times_s[is_inside] - self._start_s, sizes.sizes_bytes[is_inside], sizes.is_keyframe[is_inside]
+        )

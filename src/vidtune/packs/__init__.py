@@ -27,6 +27,7 @@ packs: Registry[Pack] = Registry(
     "pack",
     {
         "generic": "vidtune.packs.generic:PACK",
+        "longvideo": "vidtune.packs.longvideo:PACK",
         "physio": "vidtune.packs.physio:PACK",
     },
 )

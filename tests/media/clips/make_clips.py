@@ -26,25 +26,38 @@ CLIPS = {
     "mpeg4.avi": [*SOURCE, "-c:v", "mpeg4", "-bf", "2", "-q:v", "10"],
     "variable_rate.mkv": ["-f", "lavfi", "-i", VARIABLE, "-pix_fmt", "yuv420p", "-vsync", "vfr", *X264],
     "edit_list.mp4": ["-ss", "1.3", "-i", "h264_bframes.mp4", "-c", "copy"],
+    "mpeg4_bframes.mp4": [*SOURCE, "-c:v", "mpeg4", "-bf", "2", "-g", "12", "-q:v", "12"],
+    "mjpeg.mov": [*SOURCE[:4], "-c:v", "mjpeg", "-pix_fmt", "yuvj420p", "-q:v", "20"],
+    "av1.mp4": [*SOURCE, "-c:v", "libaom-av1", "-cpu-used", "8", "-g", "12", "-crf", "50"],
+    "hevc_bframes.mkv": [*SOURCE, "-c:v", "libx265", "-crf", "32", "-x265-params", "keyint=12:bframes=4:log-level=0"],
+    "mpeg2_bframes.ts": [*SOURCE, "-r", "25", "-c:v", "mpeg2video", "-bf", "2", "-g", "12", "-q:v", "12"],
     "rotated.mp4": ["-i", "h264_bframes.mp4", "-c", "copy", "-metadata:s:v", "rotate=90"],
 }
+# Sixty-seven megapixels in 14 kB: half a gigabyte once decoded. Has no reference: nobody should decode it.
+BOMB = ["-f", "lavfi", "-i", "color=black:s=8192x8192:r=1:d=1", "-c:v", "libx264", "-pix_fmt", "yuv420p"]
 
 
 def main() -> None:
     """Write every clip, then what ffmpeg sees in it."""
+    run_ffmpeg(BOMB + ["-preset", "veryfast"], "bomb_8192.mp4")
     reference = {}
     for name, arguments in CLIPS.items():
-        subprocess.run(["ffmpeg", "-v", "error", "-y", *arguments, name], cwd=FOLDER, check=True)
+        run_ffmpeg(arguments, name)
         reference[name] = {**frame_hashes(name), "upright_quadrants": quadrant_means(name)}
     lines = [f"{json.dumps(name)}: {json.dumps(facts)}" for name, facts in reference.items()]
     (FOLDER / "reference.json").write_text("{\n" + ",\n".join(lines) + "\n}\n")
 
 
+def run_ffmpeg(arguments: list[str], name: str) -> None:
+    """Write one file."""
+    subprocess.run(["ffmpeg", "-v", "error", "-y", *arguments, name], cwd=FOLDER, check=True)
+
+
 def frame_hashes(name: str) -> dict[str, list[object]]:
-    """Return when each frame appears and the SHA-256 (first 12 digits) of its pixels as stored."""
+    """Return when each frame appears and the SHA-256 (first 12 digits) of its pixels as stored, not converted."""
     command = ["ffmpeg", "-v", "error", "-noautorotate", "-i", name, "-map", "0:v", "-vsync", "passthrough"]
     text = subprocess.run(
-        [*command, "-pix_fmt", "yuv420p", "-f", "framehash", "-"],
+        [*command, "-f", "framehash", "-"],
         cwd=FOLDER,
         check=True,
         capture_output=True,

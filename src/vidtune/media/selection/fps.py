@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from vidtune.media._sampling import NoOptions, Selection
 from vidtune.media.selection.uniform import sample_times
 
 if TYPE_CHECKING:
     from vidtune.media import SamplingConfig, VideoInfo
+    from vidtune.media._clip_view import ClipView
 
 
 class FpsSelector:
@@ -18,9 +20,17 @@ class FpsSelector:
     """
 
     needs_fps = True
+    options_class = NoOptions
+
+    def select(self, view: ClipView, sampling: SamplingConfig) -> Selection:
+        """Return the middles of equal segments, about ``1 / fps`` seconds long or longer; looks at no frame."""
+        times_s = self.select_times(view.info, sampling)
+        rate_hz = len(times_s) / view.info.duration_s
+        reason = f"one of {len(times_s)} at {rate_hz:.3g} frames/s, asked for {sampling.fps:g} and at most "
+        return Selection(tuple(times_s), (reason + f"{sampling.num_frames} frames",) * len(times_s))
 
     def select_times(self, info: VideoInfo, sampling: SamplingConfig) -> list[float]:
-        """Return the middles of equal segments, about ``1 / fps`` seconds long or longer."""
+        """Return the times alone."""
         if sampling.fps is None:
             raise ValueError("sampling.fps is None; the fps selector needs a rate.")
         num_frames = max(1, round(info.duration_s * sampling.fps))

@@ -5,8 +5,11 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING
 
+from vidtune.media._sampling import NoOptions, Selection
+
 if TYPE_CHECKING:
     from vidtune.media import SamplingConfig, VideoInfo
+    from vidtune.media._clip_view import ClipView
 
 
 def sample_times(duration_s: float, num_frames: int) -> list[float]:
@@ -38,13 +41,26 @@ def sample_times(duration_s: float, num_frames: int) -> list[float]:
     return [duration_s * (index + 0.5) / num_frames for index in range(num_frames)]
 
 
+def uniform_selection(duration_s: float, num_frames: int, note: str = "") -> Selection:
+    """Return the middles of equal segments as a selection; ``note`` goes into every reason."""
+    times_s = sample_times(duration_s, num_frames)
+    ending = f" ({note})" if note else ""
+    reasons = (f"middle of segment {number} of {num_frames}{ending}" for number in range(1, num_frames + 1))
+    return Selection(tuple(times_s), tuple(reasons))
+
+
 class UniformSelector:
     """``num_frames`` frames at the middle of equal segments of presentation time."""
 
     needs_fps = False
+    options_class = NoOptions
+
+    def select(self, view: ClipView, sampling: SamplingConfig) -> Selection:
+        """Return the middles of ``sampling.num_frames`` equal segments; looks at no frame."""
+        return uniform_selection(view.info.duration_s, sampling.num_frames)
 
     def select_times(self, info: VideoInfo, sampling: SamplingConfig) -> list[float]:
-        """Return the middles of ``sampling.num_frames`` equal segments."""
+        """Return the times alone."""
         return sample_times(info.duration_s, sampling.num_frames)
 
 

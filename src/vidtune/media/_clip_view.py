@@ -1,0 +1,201 @@
+"""What selectors see of a clip: its facts, a cheap first pass over it, and what was measured on that. All of it lazy.
+
+The two-pass plan for long videos: small frames at a low rate are looked at here, and only the frames that were chosen
+are then decoded exactly and at full size. A selector that asks for nothing costs nothing.
+
+Axis letters: ``t`` frames, ``h`` height, ``w`` width, ``c`` channels, ``d`` features.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, Self, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from vidtune.media._probe import VideoInfo
+from vidtune.media.embedding import get_embedder
+
+if TYPE_CHECKING:
+    from vidtune.media._limits import ReadLimits
+
+FIRST_PASS_SIDE_PX = 96
+_Known = TypeVar("_Known")
+_MIN_RATE_HZ = 2.0
+_CANDIDATES_A_FRAME = 16
+_MAX_CANDIDATES = 4096
+
+
+@dataclass(frozen=True)
+class FirstPass:
+    """Small frames of a clip at a low rate."""
+
+    frames_thwc: NDArray[np.uint8]
+    times_s: NDArray[np.float64]
+    """When each appears, in seconds after the first frame of the clip; ascending."""
+
+
+class Packets(NamedTuple):
+    """The coded frames of a clip, in the order in which they appear."""
+
+    times_s: NDArray[np.float64]
+    sizes_bytes: NDArray[np.int64]
+    is_keyframe: NDArray[np.bool_]
+
+
+class ClipReader(Protocol):
+    """Where a view gets its frames from."""
+
+    def scan(self, rate_hz: float, max_side_px: int) -> FirstPass:
+        """Return small frames of the whole clip, about ``rate_hz`` a second."""
+
+    def packets(self) -> Packets:
+        """Return the sizes of the coded frames; decodes nothing."""
+
+
+class ClipView:
+    """One clip as a selector sees it. Everything is read when first asked for, and remembered."""
+
+    def __init__(self, info: VideoInfo, reader: ClipReader, *, query: str | None = None, seed: int = 0) -> None:
+        self.info = info
+        self.query = query
+        self.seed = seed
+        self._reader = reader
+        self._known: dict[Any, Any] = {}
+
+    @classmethod
+    def of_source(
+        cls, source: Any, info: VideoInfo, *, limits: ReadLimits | None = None, query: str | None = None, seed: int = 0
+    ) -> Self:
+        """Return the view of a clip that is read from its file, folder or bytes."""
+        return cls(info, _SourceReader(source, limits), query=query, seed=seed)
+
+    @classmethod
+    def from_frames(
+        cls, frames_thwc: NDArray[np.uint8], *, fps: float, query: str | None = None, seed: int = 0
+    ) -> Self:
+        """Return the view of frames that are in memory already."""
+        num_frames, height_px, width_px, _ = frames_thwc.shape
+        info = VideoInfo(
+            path=Path("memory"),
+            container="memory",
+            codec="rawvideo",
+            width_px=width_px,
+            height_px=height_px,
+            fps=fps,
+            duration_s=num_frames / fps,
+            num_frames=num_frames,
+            size_bytes=frames_thwc.nbytes,
+            has_audio=False,
+        )
+        return cls(info, _MemoryReader(frames_thwc, fps), query=query, seed=seed)
+
+    def scan(self, rate_hz: float, max_side_px: int = FIRST_PASS_SIDE_PX) -> FirstPass:
+        """Return small frames of the whole clip, about ``rate_hz`` a second and never more than it has."""
+        key = ("scan", min(rate_hz, self.info.fps), max_side_px)
+        return self._once(key, lambda: self._reader.scan(key[1], max_side_px))
+
+    def packets(self) -> Packets:
+        """Return the sizes of the coded frames; decodes nothing."""
+        return self._once(("packets",), self._reader.packets)
+
+    def features(self, embedder: str, rate_hz: float) -> NDArray[np.float32]:
+        """Return a vector (t, d) of each frame of ``scan(rate_hz)``, by the embedder of that name."""
+        return self._once(
+            ("features", embedder, rate_hz),
+            lambda: get_embedder(embedder).embed_frames(self._scan_for(embedder, rate_hz).frames_thwc),
+        )
+
+    def relevance(self, embedder: str, rate_hz: float) -> NDArray[np.float64] | None:
+        """Return how much each frame of ``scan(rate_hz)`` has to do with the query.
+
+        None when there is no query, or when the embedder cannot tell.
+        """
+        query = self.query
+        if query is None:
+            return None
+        return self._once(
+            ("relevance", embedder, rate_hz, query),
+            lambda: get_embedder(embedder).score_frames(
+                self._scan_for(embedder, rate_hz).frames_thwc, self.features(embedder, rate_hz), query
+            ),
+        )
+
+    def measured(
+        self, measure: Callable[[NDArray[np.uint8]], NDArray[np.float64]], rate_hz: float
+    ) -> NDArray[np.float64]:
+        """Return what ``measure`` (of ``_signals``) says of the frames of ``scan(rate_hz)``."""
+        return self._once(("measured", measure, rate_hz), lambda: measure(self.scan(rate_hz).frames_thwc))
+
+    def plan_rate_hz(self, num_frames: int) -> float:
+        """Return the rate of a first pass that is good enough to choose ``num_frames`` from.
+
+        At least 2 frames a second, so that what lasts half a second can be seen, at least 16 candidates for each frame
+        that is chosen, and at most 4,096 of them or as many as the clip has.
+        """
+        duration_s = self.info.duration_s
+        wanted_hz = max(_MIN_RATE_HZ, _CANDIDATES_A_FRAME * num_frames / duration_s)
+        most_hz = max(_MAX_CANDIDATES, 4 * num_frames) / duration_s
+        return min(wanted_hz, most_hz, self.info.fps)
+
+    def _scan_for(self, embedder: str, rate_hz: float) -> FirstPass:
+        return self.scan(rate_hz, max(FIRST_PASS_SIDE_PX, get_embedder(embedder).max_side_px))
+
+    def _once(self, key: Any, make: Callable[[], _Known]) -> _Known:
+        if key not in self._known:
+            self._known[key] = make()
+        known: _Known = self._known[key]
+        return known
+
+
+class _SourceReader:
+    """Reads a clip through the reading part of this room."""
+
+    def __init__(self, source: Any, limits: ReadLimits | None) -> None:
+        self._source = source
+        self._limits = limits
+
+    def scan(self, rate_hz: float, max_side_px: int) -> FirstPass:
+        from vidtune.media import _scan
+
+        found = _scan.scan(self._source, rate_hz=rate_hz, max_side_px=max_side_px, limits=self._limits)
+        return FirstPass(found.frames_thwc, np.asarray(found.times_s, dtype=np.float64))
+
+    def packets(self) -> Packets:
+        from vidtune.media import _scan
+
+        times_s, sizes_bytes, is_keyframe = _scan.packet_sizes(self._source, limits=self._limits)
+        return Packets(times_s, sizes_bytes, is_keyframe)
+
+
+class _MemoryReader:
+    """Thins and shrinks frames that are in memory."""
+
+    def __init__(self, frames_thwc: NDArray[np.uint8], fps: float) -> None:
+        self._frames_thwc = frames_thwc
+        self._fps = fps
+
+    def scan(self, rate_hz: float, max_side_px: int) -> FirstPass:
+        import cv2
+
+        num_frames, height_px, width_px, _ = self._frames_thwc.shape
+        num_wanted = max(1, min(num_frames, round(num_frames / self._fps * rate_hz)))
+        indices = np.unique(((np.arange(num_wanted) + 0.5) * num_frames / num_wanted).astype(np.int64))
+        frames_thwc = self._frames_thwc[indices]
+        scale = max_side_px / max(height_px, width_px)
+        if scale < 1:
+            size = (max(1, round(width_px * scale)), max(1, round(height_px * scale)))
+            frames_thwc = np.stack([cv2.resize(frame, size, interpolation=cv2.INTER_AREA) for frame in frames_thwc])
+        return FirstPass(frames_thwc, indices / self._fps)
+
+    def packets(self) -> Packets:
+        # Frames in memory are not coded: each is a key frame, and all take the same room.
+        num_frames = len(self._frames_thwc)
+        return Packets(
+            np.arange(num_frames) / self._fps,
+            np.full(num_frames, self._frames_thwc[0].nbytes, dtype=np.int64),
+            np.ones(num_frames, dtype=np.bool_),
+        )

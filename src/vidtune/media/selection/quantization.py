@@ -1,0 +1,83 @@
+"""Frames whose features survive a quantized vision tower, and that still differ from each other.
+
+A model in 4 or 8 bit sees some frames nearly as the full one does and others distorted. How far is measured, not
+guessed: both towers embed every candidate, and the cosine distance between the two vectors is what a frame loses.
+
+Axis letters: ``t`` candidates, ``d`` features.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import Field
+
+from vidtune.media.selection._candidates import Candidates, FirstPassOptions, select_from_candidates, stretched
+from vidtune.media.selection.dpp import greedy_log_det
+
+if TYPE_CHECKING:
+    from vidtune.media import SamplingConfig
+    from vidtune.media._clip_view import ClipView
+    from vidtune.media._sampling import Selection
+
+
+class QuantizationOptions(FirstPassOptions):
+    """Settings of ``quantization``."""
+
+    embedder: str = "vision_tower:nano"
+    """The vision tower in full precision."""
+
+    quantized_embedder: str = "vision_tower_nf4:nano"
+    """The same tower as it will run: `vision_tower_nf4:MODEL` or `vision_tower_int8:MODEL`."""
+
+    strength: Annotated[float, Field(ge=0, le=20)] = 3.0
+    """How much surviving counts beside being different; 0 is `dpp`."""
+
+    ridge: Annotated[float, Field(gt=0, le=10)] = 0.01
+    """As of `dpp`."""
+
+
+def feature_loss(full_td: NDArray[np.floating], quantized_td: NDArray[np.floating]) -> NDArray[np.float64]:
+    """Return the cosine distance of each frame's two vectors: 0 when nothing is lost, at most 2.
+
+    Raises:
+        ValueError: If the two sets are not of the same frames and features.
+    """
+    if full_td.shape != quantized_td.shape:
+        raise ValueError(f"the two sets must be of one shape, found {full_td.shape} and {quantized_td.shape}.")
+    full, quantized = np.asarray(full_td, dtype=np.float64), np.asarray(quantized_td, dtype=np.float64)
+    lengths = np.linalg.norm(full, axis=1) * np.linalg.norm(quantized, axis=1)
+    cosines = np.einsum("td,td->t", full, quantized) / np.maximum(lengths, 1e-12)
+    return np.asarray(np.clip(1 - cosines, 0.0, 2.0), dtype=np.float64)
+
+
+class QuantizationSelector:
+    """A DPP on the quantized features, weighed by how little each frame loses."""
+
+    needs_fps = False
+    options_class = QuantizationOptions
+
+    def select(self, view: ClipView, sampling: SamplingConfig) -> Selection:
+        """Return frames that survive the quantization and differ from each other."""
+        options = QuantizationOptions(**sampling.options)
+
+        def choose(candidates: Candidates) -> Selection:
+            loss_t = feature_loss(
+                view.features(options.embedder, candidates.rate_hz),
+                view.features(options.quantized_embedder, candidates.rate_hz),
+            )
+            chosen = greedy_log_det(
+                candidates.features_td(options.quantized_embedder),
+                sampling.num_frames,
+                quality_t=np.exp(-options.strength * stretched(loss_t) / 2),
+                ridge=options.ridge,
+            )
+            reasons = {index: f"loses {loss_t[index]:.2%} (cosine) to quantization" for index in chosen}
+            return candidates.selection(reasons, {"quantization loss": loss_t})
+
+        return select_from_candidates(view, sampling, options, choose)
+
+
+quantization = QuantizationSelector()

@@ -1,0 +1,71 @@
+import json
+import sys
+
+import pytest
+from tests.data.test_doctor import sick_folder
+from tests.data.writing import qved, write
+from tests.media.phone_clips import write_scene
+
+from vidtune.cli import cli
+from vidtune.cli._shell import run_guarded
+
+
+@pytest.fixture
+def vidtune(monkeypatch, capsys):
+    def run(*arguments):
+        monkeypatch.setattr(sys, "argv", ["vidtune", *map(str, arguments)])
+        try:
+            status = run_guarded(cli)
+        except SystemExit as exc:
+            status = exc.code
+        captured = capsys.readouterr()
+        return status or 0, captured.out, captured.err
+
+    return run
+
+
+def test_a_sick_data_set_exits_65_with_one_screen(vidtune, tmp_path):
+    folder = sick_folder(tmp_path / "data")
+
+    status, text, err = vidtune(
+        "doctor", folder / "train.json", folder / "test.json", "--out", tmp_path, "--workers", 1
+    )
+
+    assert status == 65, err
+    assert len(text.splitlines()) <= 24
+    assert "10: 8 ok, 1 partial, 1 bad" in text
+    assert "error     bad     lunges/empty.mp4: [video_empty]" in text
+    assert "1 look-alikes in two splits: squats/2.mp4 and squats/leaked.mp4 (test, train)" in text
+    assert "1 people in two splits: p0" in text
+    assert "1 turned, 1 of variable rate" in text
+    assert "10/10" in err
+    assert (tmp_path / "doctor/train/ledger.csv").is_file()
+
+
+def test_a_healthy_data_set_exits_0_and_json_is_one_object(vidtune, tmp_path):
+    for seed in range(2):
+        write_scene(tmp_path / f"{seed}.mp4", seed=seed, size=(256, 240))
+    data = write(tmp_path / "d.json", [qved("0.mp4"), qved("1.mp4", "lunges - low")])
+
+    status, text, _ = vidtune("doctor", data, "--out", tmp_path / "runs", "--json", "--workers", 1)
+
+    record = json.loads(text)
+    assert status == 0
+    assert record["is_healthy"] is True
+    assert (record["counts"], record["shared"], record["num_rejected"]) == ({"ok": 2, "partial": 0, "bad": 0}, [], 0)
+    assert vidtune("doctor", data, "--out", tmp_path / "runs", "--workers", 1)[1].count("2 known from before") == 1
+
+
+@pytest.mark.parametrize(
+    ("arguments", "status", "message"),
+    [
+        (["doctor", "none.json"], 65, "none.json does not exist"),
+        (["doctor", ".", "--thresholds", "strict"], 2, "no thresholds 'strict'; known: default, qved-1.0"),
+        (["doctor", "x", "--workers", "0"], 2, "Invalid value for '--workers'"),
+    ],
+)
+def test_what_cannot_be_examined_is_one_line(vidtune, arguments, status, message):
+    found, text, err = vidtune(*arguments)
+
+    assert (found, text) == (status, "")
+    assert message in err
