@@ -61,7 +61,7 @@ bench: $(READY)
 
 lock: $(READY)
 	{ echo "# Exact versions proven together. Written by 'make lock'; torch first, so that no range can pull another build."; \
-	  $(BIN)/python -m pip freeze --exclude-editable | grep '^torch=='; \
+	  $(BIN)/python -m pip freeze --exclude-editable | sed -n 's/^\(torch==[^+]*\).*/\1/p'; \
 	  $(BIN)/python -m pip freeze --exclude-editable | grep -iv '^torch==\|^sports2d\|^vidtune'; } > requirements.lock.new
 	mv requirements.lock.new requirements.lock
 

@@ -139,6 +139,7 @@ def build_tokenizer(lines: list[str]) -> Any:
             "turn_start_token": "<|im_start|>",
         },
         model_max_length=4096,
+        padding_side="left",
         clean_up_tokenization_spaces=False,
     )
 

@@ -75,7 +75,6 @@ def evaluate(weights: Path, shards: Path, num_clips: int, physio: Path | None) -
             "note": "ridge regression on frozen vision features, tested on unseen people",
             "accuracy_by_strength": probe.ridge_accuracy(model.model.visual, physio),
         }
-        result["physio_zero_shot"] = _zero_shot(weights, physio)
     return result
 
 
@@ -130,14 +129,6 @@ def _interval(found: dict[str, list[bool]], kinds: tuple[str, ...]) -> dict[str,
         "ci_high": round(float(high), 4),
         "n": len(values),
     }
-
-
-def _zero_shot(weights: Path, physio: Path) -> dict[str, Any]:
-    import finetune
-    from transformers import AutoProcessor, Qwen2VLForConditionalGeneration
-
-    model = Qwen2VLForConditionalGeneration.from_pretrained(weights, dtype=torch.float32)
-    return finetune.score(model, AutoProcessor.from_pretrained(weights), clips_of.read_split(physio, "test"), 140)
 
 
 if __name__ == "__main__":

@@ -41,7 +41,7 @@ class MakeConfig:
     """Everything about one run."""
 
     out: Path
-    num_shards: int = 60
+    num_shards: int = 45
     num_workers: int = 2
     warm: warm_vision.WarmConfig = warm_vision.WarmConfig()
     teaching: teach.TeachConfig = teach.TeachConfig()
@@ -79,7 +79,7 @@ def main() -> None:
     """Parse, set the allocator, run."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--out", type=Path, required=True)
-    parser.add_argument("--num-shards", type=int, default=60, help="training shards of 1000 clips")
+    parser.add_argument("--num-shards", type=int, default=MakeConfig.num_shards, help="training shards of 1000 clips")
     parser.add_argument("--workers", type=int, default=MakeConfig.num_workers, help="processes of one core each")
     parser.add_argument("--warm-steps", type=int, default=warm_vision.WarmConfig.num_steps)
     parser.add_argument("--teach-steps", type=int, default=teach.TeachConfig.num_steps)

@@ -31,6 +31,9 @@ from vidtune.packs.generic._language import CAPTION_REQUESTS, ask, write_caption
 NUM_VIDEO_TOKENS = 64
 MOTION_LAYER = 3
 COLOURS = frozenset(("top", "trousers", "hair", "wall", "floor"))
+MOVEMENT = frozenset(
+    ("action", "count", "extent", "last_part", "movement_check", "moving_part", "pattern", "still", "tempo")
+)
 REPEAT_REQUESTS = ("Repeat: {}", "Say after me: {}", "Write this again: {}")
 
 
@@ -38,17 +41,19 @@ REPEAT_REQUESTS = ("Repeat: {}", "Say after me: {}", "Write this again: {}")
 class TeachConfig:
     """How long and how hard."""
 
-    num_steps: int = 6000
+    num_steps: int = 6600
     clips_per_batch: int = 8
     """Of each worker."""
-    num_questions: int = 6
+    num_questions: int = 5
     caption_rate: float = 0.35
     repeat_rate: float = 0.2
+    movement_share: float = 2.0
+    """How many times as likely a question about movement is asked as any other: it is the last thing learned."""
     text_rate: float = 8.0e-4
     vision_rate: float = 4.0e-4
     vision_muon_rate: float = 6.0e-3
     look_weight: float = 0.1
-    motion_weight: float = 0.4
+    motion_weight: float = 0.5
     warmup_steps: int = 100
     seed: int = 0
     augment: augment.AugmentConfig = augment.AugmentConfig(zoom=(0.82, 1.15), recolour_rate=0.3)
@@ -208,6 +213,9 @@ def write_exchanges(
     pairs = ask(truth, rng, 40)
     if example.is_recoloured:
         pairs = [pair for pair in pairs if pair.kind not in COLOURS]
+    shares = [config.movement_share if pair.kind in MOVEMENT else 1.0 for pair in pairs]
+    # Exponential keys sort to a weighted draw without putting back (Efraimidis and Spirakis, 2006).
+    pairs = [pairs[i] for i in np.argsort(rng.exponential(size=len(pairs)) / np.array(shares))]
     made = [(pair.question, pair.answer, 1.0) for pair in pairs[: config.num_questions]]
     if not example.is_recoloured and rng.random() < config.caption_rate:
         made.append((CAPTION_REQUESTS[int(rng.integers(len(CAPTION_REQUESTS)))], write_caption(truth, rng), 0.35))

@@ -36,6 +36,10 @@ CLASS_FIELDS = (
     "hands",
 )
 NUM_COLOURS = 5
+BODY_UNIT_M, CHANGE_UNIT_M, TURN_UNIT_DEG, FLOW_UNIT_PX = 0.4, 0.05, 7.0, 3.0
+"""Units of the regression targets, near the spread of each."""
+MOVING_M = 0.04
+"""Between two frames a joint that goes further counts as moving."""
 NUM_JOINTS, NUM_ANGLES = len(render.JOINTS), len(render.ANGLES)
 
 
@@ -55,7 +59,7 @@ PART_RADII = torch.tensor([radius for _, _, radius in PARTS])
 class WarmConfig:
     """How long and how hard."""
 
-    num_steps: int = 20000
+    num_steps: int = 34000
     clips_per_batch: int = 16
     """Of each worker; of every clip one frame pair."""
     learning_rate: float = 1e-3
@@ -74,6 +78,11 @@ class Targets:
     angles: torch.Tensor
     classes: torch.Tensor
     cell: torch.Tensor
+
+    @property
+    def change(self) -> torch.Tensor:
+        """(n, joint, 3) how far each joint goes from the first to the second frame, in units of its usual spread."""
+        return (self.joints_body[:, 1] - self.joints_body[:, 0]) * BODY_UNIT_M / CHANGE_UNIT_M
 
 
 class Vocabulary:
@@ -116,15 +125,16 @@ class VisionHeads(nn.Module):
         self.mix = nn.Sequential(nn.LayerNorm(width), nn.Linear(width, 320))
         self.queries = nn.Linear(320, 6)
         self.hidden = nn.Sequential(nn.LayerNorm(7 * 320), nn.Linear(7 * 320, 512), nn.GELU())
-        self.sizes = [2 * NUM_JOINTS * 3, 2 * NUM_ANGLES, NUM_JOINTS * 3, *class_sizes]
+        self.sizes = [2 * NUM_JOINTS * 3, 2 * NUM_ANGLES, NUM_JOINTS * 3, NUM_ANGLES, NUM_JOINTS, *class_sizes]
         self.out = nn.Linear(512, sum(self.sizes))
         self.cells = nn.Linear(width, NUM_JOINTS)
         self.offsets = nn.Linear(width, NUM_JOINTS * 4)
+        self.flows = nn.Linear(width, NUM_JOINTS * 2)
         self.map = nn.Linear(width, 2 * 16 * len(PARTS))
         self.plain = nn.Linear(width, sum(self.sizes))
 
     def forward(self, tokens_nmd: torch.Tensor) -> tuple[list[torch.Tensor], torch.Tensor]:
-        """Return ([joints_xy, joints_body, angles, change, *class logits], joint-in-cell logits (n, joint, cell))."""
+        """Return joints_xy followed by what ``sizes`` says, and joint-in-cell logits (n, joint, cell)."""
         cells = self.cells(tokens_nmd).transpose(1, 2).float()
         grid = torch.arange(4) * 0.5 - 0.75
         centres = torch.stack([grid.repeat(4), grid.repeat_interleave(4)], dim=-1)
@@ -175,7 +185,7 @@ def pair_targets(examples: list[augment.Example], classes_nf: np.ndarray) -> Tar
     column, row = ((xy[:, 0, :, k] + 1) * 2 for k in (0, 1))
     cell = row.long().clamp(0, 3) * 4 + column.long().clamp(0, 3)
     classes = torch.from_numpy(np.repeat(classes_nf, len(xy) // len(examples), axis=0))
-    return Targets(xy, rows("joints_body_tj3") / 0.4, rows("angles_ta") / 45 - 1, classes, cell)
+    return Targets(xy, rows("joints_body_tj3") / BODY_UNIT_M, rows("angles_ta") / 45 - 1, classes, cell)
 
 
 def as_patches(examples: list[augment.Example]) -> torch.Tensor:
@@ -186,26 +196,42 @@ def as_patches(examples: list[augment.Example]) -> torch.Tensor:
 def heads_loss(heads: VisionHeads, tokens: torch.Tensor, t: Targets) -> tuple[torch.Tensor, dict[str, float]]:
     """Return the summed loss and its parts."""
     outs, cells = heads(tokens)
-    plain = heads.from_mean(tokens)
-    n = len(tokens)
-    change = (t.joints_body[:, 1] - t.joints_body[:, 0]).flatten(1) * 3
     parts = {
-        "xy": 6 * F.smooth_l1_loss(outs[0], t.joints_xy.reshape(n, -1), beta=0.1),
-        "body": 3 * F.smooth_l1_loss(outs[1], t.joints_body.reshape(n, -1), beta=0.2),
-        "angles": 2 * F.smooth_l1_loss(outs[2], t.angles.reshape(n, -1), beta=0.2),
-        "change": 2 * F.smooth_l1_loss(outs[3], change, beta=0.2),
-        "plain": 2 * F.smooth_l1_loss(plain[0], t.joints_body.reshape(n, -1), beta=0.2)
-        + 1.5 * F.smooth_l1_loss(plain[1], t.angles.reshape(n, -1), beta=0.2)
-        + 2 * F.smooth_l1_loss(plain[2], change, beta=0.2)
-        + 0.1 * sum(cross_entropy(o, t.classes[:, i]) for i, o in enumerate(plain[3:])),
+        "xy": 6 * F.smooth_l1_loss(outs[0], t.joints_xy.flatten(1), beta=0.1),
+        **_body_losses(outs[1:], t),
+        "plain": 0.6 * sum(_body_losses(heads.from_mean(tokens), t).values()),
+        "flow": _flow_loss(heads, tokens, t),
         "cells": 0.4 * F.cross_entropy(cells.flatten(0, 1), t.cell.flatten()),
         "parts": 15
         * F.binary_cross_entropy_with_logits(
             heads.part_map(tokens), draw_parts(t.joints_xy), pos_weight=torch.tensor(4.0)
         ),
-        "classes": 0.25 * sum(cross_entropy(o, t.classes[:, i]) for i, o in enumerate(outs[4:])),
     }
     return sum(parts.values()), {name: float(value.detach()) for name, value in parts.items()}
+
+
+def _body_losses(outs: list[torch.Tensor], t: Targets) -> dict[str, torch.Tensor]:
+    """Return the losses of ``VisionHeads.sizes``. Changes have their own scale: beside a pose they are small."""
+    body, angles, change, turn, moving, *classes = outs
+    true_change = t.change.flatten(1)
+    is_moving = (t.change.norm(dim=-1) > MOVING_M / CHANGE_UNIT_M).float()
+    return {
+        "body": 3 * F.smooth_l1_loss(body, t.joints_body.flatten(1), beta=0.2),
+        "angles": 2 * F.smooth_l1_loss(angles, t.angles.flatten(1), beta=0.2),
+        "change": 2 * F.smooth_l1_loss(change, true_change, beta=1.0)
+        + F.smooth_l1_loss(turn, (t.angles[:, 1] - t.angles[:, 0]) * 45 / TURN_UNIT_DEG, beta=1.0),
+        "moving": F.binary_cross_entropy_with_logits(moving, is_moving, pos_weight=torch.tensor(2.0)),
+        "classes": 0.25 * sum(cross_entropy(o, t.classes[:, i]) for i, o in enumerate(classes)),
+    }
+
+
+def _flow_loss(heads: VisionHeads, tokens_nmd: torch.Tensor, t: Targets) -> torch.Tensor:
+    """Return how wrongly the token of each joint's cell says where the joint goes in the picture."""
+    n = len(tokens_nmd)
+    flows = heads.flows(tokens_nmd).float().view(n, -1, NUM_JOINTS, 2)
+    at = t.cell[:, None, :, None].expand(n, 1, NUM_JOINTS, 2)
+    moved = (t.joints_xy[:, 1] - t.joints_xy[:, 0]) * 56 / FLOW_UNIT_PX
+    return 2 * F.smooth_l1_loss(flows.gather(1, at)[:, 0], moved, beta=1.0)
 
 
 def cross_entropy(logits: torch.Tensor, classes: torch.Tensor) -> torch.Tensor:
@@ -221,6 +247,7 @@ def evaluate_heads(
     """Return held-out accuracies by field, and errors in pixels, centimetres and degrees."""
     cos, sin = (r.bfloat16() for r in fast.rotary(visual))
     rows: dict[str, list[float]] = {}
+    changes: list[tuple[torch.Tensor, torch.Tensor]] = []
     for part in np.array_split(np.arange(num_clips), max(1, num_clips // 50)):
         examples = [augment.load_example(shard, c, np.array([0, 1, 4, 5])) for c in part]
         t = pair_targets(examples, vocabulary.encode_examples(examples))
@@ -234,10 +261,13 @@ def evaluate_heads(
             * 40,
             "angle_deg": (outs[2].view(n, 2, -1) - t.angles).abs().mean() * 45,
         }
-        right = {f: (outs[4 + i].argmax(1) == t.classes[:, i]).float().mean() for i, f in enumerate(CLASS_FIELDS)}
+        changes.append((outs[3], t.change.flatten(1)))
+        right = {f: (outs[6 + i].argmax(1) == t.classes[:, i]).float().mean() for i, f in enumerate(CLASS_FIELDS)}
         for name, value in (distances | right).items():
             rows.setdefault(name, []).append(float(value))
-    return {name: float(np.mean(values)) for name, values in rows.items()}
+    said, true = (torch.cat(parts) for parts in zip(*changes, strict=True))
+    explained = 1 - float((said - true).pow(2).sum() / (true - true.mean(0)).pow(2).sum())
+    return {"change_r2": explained} | {name: float(np.mean(values)) for name, values in rows.items()}
 
 
 def learning_rate_factor(step: int, warmup: int, total: int, floor: float = 0.05) -> float:

@@ -34,6 +34,8 @@ CONFIGS = {
     "lora everywhere": AdapterConfig(kind="lora", modalities=MODALITIES, rank=4, alpha=3),
     "lora rank-stabilized": AdapterConfig(kind="lora", options={"rank_stabilized": True}),
     "lora and projector": AdapterConfig(kind="lora", modules_to_train=("projector",)),
+    "lora and embeddings": AdapterConfig(kind="lora", modules_to_train=("embeddings",)),
+    "lora, projector and embeddings": AdapterConfig(kind="lora", modules_to_train=("projector", "embeddings")),
     "whole vision tower": AdapterConfig(kind="lora", modules_to_train=("vision",)),
     "qlora": AdapterConfig(kind="qlora"),
     "qlora everywhere": AdapterConfig(kind="qlora", modalities=MODALITIES),
@@ -94,7 +96,28 @@ def test_only_the_named_towers_are_trainable_and_all_of_them_learn(bench: Bench,
         if not torch.equal(parameter, before[name])
     }
 
-    assert trainable == changed == {*config.modalities, *config.modules_to_train}
+    assert trainable == changed == {*config.modalities, *config.modules_to_train} - {"embeddings"}
+
+
+@pytest.mark.parametrize("kind", ["lora", "qlora"])
+@pytest.mark.parametrize("is_tied", [True, False])
+def test_trained_embeddings_stay_one_matrix_with_a_head_that_shares_them(tmp_path: Path, kind: str, is_tied: bool):
+    bench = make_bench(make_tiny_folder(tmp_path, tie=is_tied))
+    config = AdapterConfig(kind=kind, modules_to_train=("embeddings",))
+    before = bench.load_base(config)
+    old_in, old_head = before.get_input_embeddings().weight, before.get_output_embeddings().weight
+    tuned = bench.tune(config)
+    new_in, new_head = tuned.get_input_embeddings().weight, tuned.get_output_embeddings().weight
+
+    assert not torch.equal(new_in, old_in)
+    assert not torch.equal(new_head, old_head)
+    assert torch.equal(new_in, new_head) is is_tied
+    save_adapter(tuned, tmp_path / "adapter")
+    if kind == "lora":
+        expected = bench.logits(tuned)
+        merged = merge_adapter(load_adapter(bench.load_base(config), tmp_path / "adapter"))
+        merged.save_pretrained(tmp_path / "merged")
+        assert torch.allclose(bench.logits(type(merged).from_pretrained(tmp_path / "merged")), expected, atol=1e-4)
 
 
 @pytest.mark.parametrize("kind", ["lora", "qlora"])

@@ -18,7 +18,7 @@ NAMED_RECIPE = Path(__file__).parents[2] / "recipes" / "physio" / "nano-lora.yam
 
 def start_demo(folder):
     return subprocess.Popen(
-        [sys.executable, "-m", "vidtune", "demo", "--json", "--clips", "100", "--out", str(folder)]
+        [sys.executable, "-m", "vidtune", "demo", "--json", "--clips", "140", "--out", str(folder)]
         + ["--set", "loop.epochs=2", "--set", "evaluation.every_epochs=2", "--set", "save.every_steps=2"],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,

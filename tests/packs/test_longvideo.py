@@ -156,8 +156,8 @@ def test_the_same_config_gives_the_same_bytes_and_an_unfinished_pack_is_continue
 
     assert summary.num_drawn == 1
     after = contents(tmp_path)
-    assert {name: after[name] for name in before if name != "videos.jsonl"} == {
-        name: before[name] for name in before if name != "videos.jsonl"
+    assert {name: after[name] for name in before if name != "clips.jsonl"} == {
+        name: before[name] for name in before if name != "clips.jsonl"
     }
 
 

@@ -30,7 +30,7 @@ def test_there_is_a_recipe_for_each_way_of_tuning():
         ("evaluation.every_steps=5", "set one of them"),
         ("eval_data=null", "evaluation is set but eval_data is not"),
         ("evaluation=null", "eval_data is set but evaluation is null"),
-        ("adapter.modalities=[language]", "has no effect"),
+        ("optim.vision_lr_multiplier=0.5", "has no effect"),
         ("optim.learning_rate=0", "learning_rate"),
         ("optim.learningrate=1e-3", "optim.learningrate: no such setting"),
         ("seed=-1", "seed"),

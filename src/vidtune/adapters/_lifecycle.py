@@ -45,7 +45,7 @@ def attach_adapter(
     Raises:
         BadUsage: If the config asks for a tower that the model does not have.
     """
-    missing = sorted({*config.modalities, *config.modules_to_train} - set(targets))
+    missing = sorted({*config.modalities, *config.modules_to_train} - {*targets, "embeddings"})
     if missing:
         raise BadUsage(
             f"the model has no {' or '.join(missing)} tower; it has {', '.join(targets)}.", "Change modalities."

@@ -20,6 +20,7 @@ PROMPT = (
     "and what corrections would you recommend?"
 )
 _MAX_NEW_TOKENS = 64
+_NUM_SUBJECTS = 60
 
 
 @dataclass(frozen=True)
@@ -103,7 +104,8 @@ def _render(pack: Path, num_clips: int, progress: Progress) -> None:
     from vidtune.packs import packs
 
     physio = packs.get("physio")
-    physio.synthesize(pack, build_config(physio.config_class, {"num_clips": num_clips}, source="the demo"), progress)
+    values = {"num_clips": num_clips, "num_subjects": _NUM_SUBJECTS, "val_share": 0.1, "test_share": 0.2}
+    physio.synthesize(pack, build_config(physio.config_class, values, source="the demo"), progress)
 
 
 def _check(pack: Path, progress: Progress) -> None:

@@ -17,10 +17,11 @@ def combine_targets(towers: Towers, modalities: Iterable[str]) -> str:
 
 
 def find_whole_modules(model: Any, towers: Towers, modalities: Iterable[str]) -> list[str]:
-    """Return the names of the largest modules that lie entirely in the given towers."""
-    wanted = set(modalities)
+    """Return the names of the largest modules that lie entirely in the given towers, and those of ``embeddings``."""
+    wanted = set(modalities) - {"embeddings"}
+    embeddings = _embedding_names(model) if "embeddings" in modalities else []
     if not wanted:
-        return []
+        return embeddings
     modality_of = towers.modality_of
     if modality_of is None:
         raise BadUsage("modules_to_train needs modality_of.", "Pass family.modality_of to attach_adapter.")
@@ -33,7 +34,21 @@ def find_whole_modules(model: Any, towers: Towers, modalities: Iterable[str]) ->
         parameters = [parameter_name for parameter_name, _ in module.named_parameters()]
         if parameters and all(modality_of(f"{name}.{parameter}") in wanted for parameter in parameters):
             found.append(name)
-    return found
+    return [*found, *embeddings]
+
+
+def has_tied_embeddings(model: Any) -> bool:
+    """Whether the head and the token embedding are one matrix."""
+    head = model.get_output_embeddings()
+    return head is not None and head.weight is model.get_input_embeddings().weight
+
+
+def _embedding_names(model: Any) -> list[str]:
+    """Return the names of the token embedding and of a head of its own; PEFT ties a shared one by itself."""
+    parts = [model.get_input_embeddings()]
+    if not has_tied_embeddings(model):
+        parts.append(model.get_output_embeddings())
+    return [name for name, module in model.named_modules() if any(module is part for part in parts)]
 
 
 def save(model: Any, folder: Path) -> None:

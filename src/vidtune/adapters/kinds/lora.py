@@ -43,6 +43,7 @@ class Lora:
             use_rslora=config.options["rank_stabilized"],
             target_modules=_peft.combine_targets(towers, config.modalities),
             modules_to_save=_peft.find_whole_modules(model, towers, config.modules_to_train) or None,
+            ensure_weight_tying="embeddings" in config.modules_to_train and _peft.has_tied_embeddings(model),
             bias="none",
         )
         tuned = get_peft_model(model, peft_config)

@@ -10,14 +10,19 @@ from vidtune.config import Config
 from vidtune.packs.physio.exercises import exercises as known_exercises
 
 SPLITS = ("train", "val", "test")
-SPLIT_SHARES = (0.6, 0.2, 0.2)
 
 
 class PhysioConfig(Config):
     """A generated data set in the schema of QVED: people doing exercises, well or with a mistake."""
 
     num_clips: Annotated[int, Field(ge=3, le=100_000)] = 600
-    """Clips in all three splits together; 60 % train, 20 % val, 20 % test."""
+    """Clips in all three splits together."""
+
+    val_share: Annotated[float, Field(gt=0, le=0.4)] = 0.2
+    """Part of the clips, and of the people, for choosing between models."""
+
+    test_share: Annotated[float, Field(gt=0, le=0.4)] = 0.2
+    """Part of the clips, and of the people, for the last word. The rest is for training."""
 
     num_subjects: Annotated[int, Field(ge=3, le=10_000)] = 40
     """Different people. Nobody is in two splits."""
@@ -54,26 +59,23 @@ class PhysioConfig(Config):
                 f"exercises={self.exercises} must name each of its exercises once, of: "
                 f"{', '.join(known_exercises.names())}."
             )
-        smallest = min(clips_per_split(self.num_clips))
+        smallest = min(self.clips_per_split())
         if smallest < len(self.exercises):
             raise ValueError(
                 f"num_clips={self.num_clips} leaves {smallest} clips in the smallest split, fewer than the "
                 f"{len(self.exercises)} exercises; every split holds every exercise. "
-                f"Give at least {len(self.exercises) * 5} clips, or fewer exercises."
+                "Give more clips, a larger val_share and test_share, or fewer exercises."
             )
         return self
 
+    def clips_per_split(self) -> tuple[int, ...]:
+        """Return how many clips train, val and test hold; they add up."""
+        return self._shared_out(self.num_clips)
 
-def clips_per_split(num_clips: int) -> tuple[int, ...]:
-    """Return how many clips train, val and test hold; they add up."""
-    return _shared_out(num_clips)
+    def subjects_per_split(self) -> tuple[int, ...]:
+        """Return how many people train, val and test hold; at least one each, and they add up."""
+        return self._shared_out(self.num_subjects)
 
-
-def subjects_per_split(num_subjects: int) -> tuple[int, ...]:
-    """Return how many people train, val and test hold; at least one each, and they add up."""
-    return _shared_out(num_subjects)
-
-
-def _shared_out(total: int) -> tuple[int, ...]:
-    val, test = (max(1, round(total * share)) for share in SPLIT_SHARES[1:])
-    return total - val - test, val, test
+    def _shared_out(self, total: int) -> tuple[int, ...]:
+        val, test = (max(1, round(total * share)) for share in (self.val_share, self.test_share))
+        return total - val - test, val, test

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from vidtune.packs.figure import Subject, sample_subject
-from vidtune.packs.physio._config import SPLITS, PhysioConfig, clips_per_split, subjects_per_split
+from vidtune.packs.physio._config import SPLITS, PhysioConfig
 from vidtune.packs.physio.exercises import exercises as known_exercises
 
 _PLAN_STREAM, _SUBJECT_STREAM, CLIP_STREAM = 1, 2, 3
@@ -45,9 +45,7 @@ def plan_clips(config: PhysioConfig) -> list[ClipPlan]:
     rng.shuffle(ids)
     plans: list[ClipPlan] = []
     next_subject = 0
-    for split, num_clips, num_people in zip(
-        SPLITS, clips_per_split(config.num_clips), subjects_per_split(config.num_subjects), strict=True
-    ):
+    for split, num_clips, num_people in zip(SPLITS, config.clips_per_split(), config.subjects_per_split(), strict=True):
         people = [subject_id(next_subject + offset) for offset in range(num_people)]
         next_subject += num_people
         turn = 0
