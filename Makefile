@@ -41,6 +41,7 @@ check: $(READY)
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/python docs/make_cli_page.py --check
+	$(BIN)/python docs/make_family_table.py --check
 	$(BIN)/python -m pytest --cov=vidtune --cov-report=term:skip-covered $(ARGS)
 
 format: $(READY)
@@ -49,6 +50,7 @@ format: $(READY)
 
 docs: $(READY)
 	$(BIN)/python docs/make_cli_page.py
+	$(BIN)/python docs/make_family_table.py
 
 bench: $(READY)
 	$(BIN)/python benchmarks/scoring.py

@@ -107,7 +107,7 @@ def _physio(results: dict[str, Any], demo: dict[str, Any]) -> str:
         )
     lines.append(
         f"- `vidtune demo`: LoRA with {demo['num_train']} clips, then {demo['num_test']} clips of people it has never "
-        "seen; one run:\n"
+        "seen; one run (what the full recipe reaches stands in `docs/benchmarks.md`):\n"
     )
     lines += ["| | base | tuned | difference [95 % interval] | blind prior |", "|---|---|---|---|---|"]
     for row in demo["metrics"].values():

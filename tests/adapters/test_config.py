@@ -49,7 +49,7 @@ def test_a_written_config_shows_the_options_that_were_used():
         ({"modalities": [], "modules_to_train": ["projector"]}, "tunes nothing"),
         ({"modalities": ["vision", "vision"]}, "vision named twice"),
         ({"modalities": ["projector"], "modules_to_train": ["projector"]}, "projector named twice"),
-        ({"modalities": ["audio"]}, "modalities.0 = 'audio'"),
+        ({"modalities": ["taste"]}, "modalities.0 = 'taste'"),
         ({"modules_to_train": ["language"]}, "modules_to_train.0"),
         ({"rank": 0}, "rank = 0"),
         ({"alpha": 0}, "alpha = 0"),

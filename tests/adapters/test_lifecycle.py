@@ -19,7 +19,6 @@ from vidtune.adapters import (
     adapter_kinds,
     attach_adapter,
     base_of_adapter,
-    certify_merge,
     is_adapter_folder,
     load_adapter,
     merge_adapter,
@@ -28,7 +27,7 @@ from vidtune.adapters import (
 )
 from vidtune.core.errors import BadUsage, ModelMismatch
 from vidtune.models import load_model
-from vidtune.models.qwen2_vl import FAMILY
+from vidtune.models.families.qwen2_vl import FAMILY
 
 CONFIGS = {
     "lora": AdapterConfig(kind="lora"),
@@ -179,40 +178,16 @@ def test_we_load_what_plain_peft_saves(bench: Bench, tmp_path: Path):
 
 
 @MATRICES
-def test_a_merged_model_answers_as_the_tuned_one_and_says_how_nearly(
-    bench: Bench, config: AdapterConfig, tmp_path: Path
-):
+def test_a_merged_model_answers_as_the_tuned_one(bench: Bench, config: AdapterConfig):
     tuned = bench.tune(config)
     expected = bench.logits(tuned)
 
-    merged, certificate = certify_merge(tuned, bench.prompts)
+    merged = merge_adapter(tuned)
 
     kept = bench.prompts["attention_mask"].bool()
-    measured = (bench.logits(merged) - expected).abs()[kept]
     assert type(merged).__name__ == "Qwen2VLForConditionalGeneration"
     assert not any("lora" in name for name, _ in merged.named_parameters())
-    assert certificate.max_abs_difference == pytest.approx(float(measured.max()))
-    assert certificate.max_abs_difference < 1e-4
-    assert certificate.same_best_token == 1.0
-    assert (certificate.num_tokens, certificate.dtype) == (int(kept.sum()), "float32")
-
-
-def test_the_certificate_sees_a_merge_that_drops_the_vision_tower(bench: Bench, monkeypatch: pytest.MonkeyPatch):
-    tuned = bench.tune(CONFIGS["lora everywhere"])
-    kind = adapter_kinds.get("lora")
-    merge = type(kind).merge
-
-    def drop_vision(self: Any, model: Any) -> Any:
-        for name, parameter in model.named_parameters():
-            if "visual" in name and "lora_B" in name:
-                parameter.data.zero_()
-        return merge(self, model)
-
-    monkeypatch.setattr(type(kind), "merge", drop_vision)
-
-    _, certificate = certify_merge(tuned, bench.prompts)
-
-    assert certificate.max_abs_difference > 1e-2
+    assert (bench.logits(merged) - expected).abs()[kept].max() < 1e-4
 
 
 def test_a_qlora_adapter_is_merged_into_the_whole_base_and_not_into_4_bit(bench: Bench, tmp_path: Path):
@@ -222,9 +197,9 @@ def test_a_qlora_adapter_is_merged_into_the_whole_base_and_not_into_4_bit(bench:
         merge_adapter(tuned)
 
     whole = load_adapter(load_model(base_of_adapter(tmp_path)).model, tmp_path)
-    _, certificate = certify_merge(whole, bench.prompts)
+    expected = bench.logits(whole)
 
-    assert certificate.max_abs_difference < 1e-4
+    assert (bench.logits(merge_adapter(whole)) - expected).abs().max() < 1e-4
 
 
 def test_qlora_trains_generates_and_trains_on(bench: Bench):

@@ -3,7 +3,7 @@ from __future__ import annotations
 from tests.adapters.tuning import Bench
 
 from vidtune.adapters import AdapterConfig, ModalityRow, trainable_table
-from vidtune.models.qwen2_vl import FAMILY
+from vidtune.models.families.qwen2_vl import FAMILY
 
 
 def rows(bench: Bench, config: AdapterConfig) -> dict[str, ModalityRow]:

@@ -11,7 +11,7 @@ from tests.models.prompts import converse, make_frames
 
 from vidtune.adapters import AdapterConfig, attach_adapter, quantization_config
 from vidtune.models import BatchInputs, load_model
-from vidtune.models.qwen2_vl import FAMILY
+from vidtune.models.families.qwen2_vl import FAMILY
 
 MODALITIES = ("vision", "projector", "language")
 TARGETS = {modality: FAMILY.linear_targets(modality) for modality in MODALITIES}

@@ -450,16 +450,16 @@ def test_a_disk_that_cannot_hold_the_run_is_found_at_the_start(
 @contextmanager
 def memory_for(max_rows: int, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Put an allocator with little room behind the model that the run loads."""
-    load = predict_module.load_for_inference
+    load = predict_module.load_configured
 
     def load_and_limit(*args: Any, **kwargs: Any) -> Any:
         loaded = load(*args, **kwargs)
         loaded.model.forward = OutOfMemoryAbove(loaded.model, max_rows, "CUDA out of memory.")
         return loaded
 
-    monkeypatch.setattr(predict_module, "load_for_inference", load_and_limit)
+    monkeypatch.setattr(predict_module, "load_configured", load_and_limit)
     yield
-    monkeypatch.setattr(predict_module, "load_for_inference", load)
+    monkeypatch.setattr(predict_module, "load_configured", load)
 
 
 def test_short_memory_makes_batches_smaller_and_changes_no_answer(

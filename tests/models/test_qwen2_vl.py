@@ -9,8 +9,8 @@ from tests.models.prompts import ask, make_frames
 from tests.models.tiny import make_model, make_processor
 
 from vidtune.models import LoadedModel
-from vidtune.models.qwen2_vl import FAMILY
-from vidtune.models.qwen2_vl.vision_tower import speed_up_vision
+from vidtune.models.families.qwen2_vl import FAMILY
+from vidtune.models.families.qwen2_vl.vision_tower import speed_up_vision
 
 MODALITIES = ("vision", "projector", "language")
 

@@ -14,8 +14,8 @@ from tests.models.tiny import make_processor
 from vidtune.core.errors import BadUsage, ModelMismatch, SupervisionInvalid, VideoTooLarge
 from vidtune.data import Turn
 from vidtune.models import IGNORED_LABEL, LoadedModel
-from vidtune.models.qwen2_vl import FAMILY
-from vidtune.models.qwen2_vl.load import cap_pixels
+from vidtune.models.families.qwen2_vl import FAMILY
+from vidtune.models.families.qwen2_vl.pixels import cap_pixels
 
 QUESTION = "Which exercise is this, and what should be corrected?"
 ANSWER = "squats - the knees move inwards, push them outwards"

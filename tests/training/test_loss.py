@@ -7,7 +7,7 @@ from vidtune.adapters import AdapterConfig, attach_adapter
 from vidtune.data import Turn
 from vidtune.media import frameset_from_array
 from vidtune.models import families
-from vidtune.training._examples import collate
+from vidtune.models._batch import join_rows
 from vidtune.training._loss import count_supervised, full_loss_sum, supervised_loss_sum
 
 FAMILY = families.get("qwen2_vl")
@@ -50,7 +50,7 @@ def adapted(processor):
 
 
 def test_logits_on_supervised_positions_give_the_loss_and_the_gradients_of_all_logits(processor, rows):
-    batch = collate(rows, pad_token_id=0)
+    batch = join_rows(rows, pad_token_id=0, left=False)
     model = adapted(processor)
     ours = supervised_loss_sum(model, batch) / count_supervised(batch)
     ours.backward()
@@ -68,7 +68,7 @@ def test_logits_on_supervised_positions_give_the_loss_and_the_gradients_of_all_l
 
 
 def test_the_loss_is_that_of_transformers(processor, rows):
-    batch = collate(rows, pad_token_id=0)
+    batch = join_rows(rows, pad_token_id=0, left=False)
     model = make_model(processor)
     theirs = model(**batch).loss
     ours = supervised_loss_sum(model, batch) / count_supervised(batch)
@@ -78,7 +78,7 @@ def test_the_loss_is_that_of_transformers(processor, rows):
 
 def test_padding_changes_no_loss(processor, rows):
     model = make_model(processor)
-    together = supervised_loss_sum(model, collate(rows, pad_token_id=0)).item()
+    together = supervised_loss_sum(model, join_rows(rows, pad_token_id=0, left=False)).item()
     alone = sum(supervised_loss_sum(model, row).item() for row in rows)
 
     assert together == pytest.approx(alone, abs=1e-3)
@@ -94,9 +94,7 @@ def test_collated_rows_equal_the_family_s_own_batch(processor):
         for text, size in (("squats", 56), ("the knees move inwards over the toes", 84))
     ]
     whole = FAMILY.encode_training(processor, items)
-    joined = collate(
-        [FAMILY.encode_training(processor, [item]) for item in items], int(processor.tokenizer.pad_token_id)
-    )
+    joined = FAMILY.join_training(processor, [FAMILY.encode_training(processor, [item]) for item in items])
 
     assert whole.keys() == joined.keys()
     for name in whole:

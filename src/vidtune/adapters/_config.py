@@ -31,7 +31,7 @@ class AdapterConfig(Config):
     dropout: Annotated[float, Field(ge=0, lt=1)] = 0.05
     """Share of the inputs of the matrices that is set to zero in training."""
 
-    modules_to_train: tuple[Literal["vision", "projector", "embeddings"], ...] = ()
+    modules_to_train: tuple[Literal["vision", "projector", "audio", "embeddings"], ...] = ()
     """What is trained whole beside the matrices, and saved with them: towers, or `embeddings`, the vectors of all
     tokens (and the head, which often is the same matrix). Worth it where the domain's words are new to the model."""
 

@@ -13,7 +13,7 @@ from vidtune.core.registry import Registry
 if TYPE_CHECKING:
     from vidtune.adapters._config import AdapterConfig
 
-Modality = Literal["vision", "projector", "language"]
+Modality = Literal["vision", "projector", "language", "audio"]
 
 
 @dataclass(frozen=True)

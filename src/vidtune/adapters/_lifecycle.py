@@ -100,6 +100,14 @@ def load_adapter(model: Any, folder: Path, *, trainable: bool = False) -> Any:
     return tuned.train(trainable)
 
 
+def load_plain_adapter(model: Any, folder: Path) -> Any:
+    """Return ``model`` with the adapter in ``folder`` as PEFT alone loads it: without vidtune's record and checks."""
+    from vidtune.adapters.kinds import _peft
+
+    with quiet_libraries():
+        return _peft.load_plain(model, folder)
+
+
 def merge_adapter(model: Any) -> Any:
     """Return a plain model with the adapter worked into its weights; ``model`` is used up.
 

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from vidtune.inference._config import GenerationConfig, ModelConfig, PredictConfig
     from vidtune.inference._generate import generate
-    from vidtune.inference._loading import load_for_inference
+    from vidtune.inference._loading import load_for_inference, model_options
+    from vidtune.inference._options import describe_loading
     from vidtune.inference._predict import predict_dataset
     from vidtune.inference._request import Generation, Request
     from vidtune.inference._summary import PredictSummary
@@ -21,10 +22,12 @@ __all__ = [
     "PredictConfig",
     "PredictSummary",
     "Request",
+    "describe_loading",
     "generate",
     "get_video_inference",
     "load_for_inference",
     "load_model",
+    "model_options",
     "predict_dataset",
 ]
 
@@ -36,10 +39,12 @@ _MODULES = {
     "PredictConfig": "_config",
     "PredictSummary": "_summary",
     "Request": "_request",
+    "describe_loading": "_options",
     "generate": "_generate",
     "get_video_inference": "compat",
     "load_for_inference": "_loading",
     "load_model": "compat",
+    "model_options": "_loading",
     "predict_dataset": "_predict",
 }
 

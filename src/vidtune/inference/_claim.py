@@ -31,6 +31,7 @@ _FREE = frozenset(
         "save_strips",
         "limits.timeout_s",
         "model.device",
+        "model.device_map",
         "data.limit",
     }
 )
@@ -156,6 +157,8 @@ def _flatten(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
 def _environment(loaded: LoadedModel) -> dict[str, Any]:
     import torch
 
+    from vidtune.inference._options import describe_loading
+
     versions = {}
     for name in _PACKAGES:
         try:
@@ -169,6 +172,7 @@ def _environment(loaded: LoadedModel) -> dict[str, Any]:
         "machine": platform.machine(),
         "packages": versions,
         "num_threads": torch.get_num_threads(),
+        "model_loaded": describe_loading(loaded),
         "device": str(loaded.device),
         "max_pixels": loaded.max_pixels,
         "dtype": str(loaded.dtype).removeprefix("torch."),

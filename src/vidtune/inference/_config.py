@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import re
 from typing import Annotated, Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
+from vidtune.adapters.quantizers import quantizers
 from vidtune.config import Config
 from vidtune.data import DataConfig
 from vidtune.media import ReadLimits, SamplingConfig
+
+PINNED_SOURCE = re.compile(r"[\w.-]+/[\w.-]+@[0-9a-f]{40}")
+"""A hub id that cannot change under its name: with a whole commit behind it."""
 
 
 class ModelConfig(Config):
@@ -25,6 +30,31 @@ class ModelConfig(Config):
 
     max_pixels: Annotated[int, Field(ge=1)] | None = None
     """Cap on the pixels of one frame as the model sees it; fewer are fewer tokens. None: the checkpoint's own."""
+
+    attn_implementation: Literal["auto", "sdpa", "flash", "eager"] = "auto"
+    """What computes attention. `auto`: flash attention where it is installed and can be used (CUDA, 16 bit), else
+    torch's sdpa. `eager`: plain products, slow, for comparison."""
+
+    device_map: Literal["auto", "balanced", "sequential"] | dict[str, int | str] | None = None
+    """Spread one model over several devices, as accelerate does. None: all of it on `device`."""
+
+    remote_code: bool = False
+    """Run Python code that comes with the checkpoint. Only from a hub id with a pinned commit of 40 digits."""
+
+    @model_validator(mode="after")
+    def _remote_code_is_pinned(self) -> Self:
+        if self.remote_code and PINNED_SOURCE.fullmatch(self.source) is None:
+            raise ValueError(
+                f"remote_code is true and source is {self.source!r}: code is only run from a pinned commit, "
+                "owner/name@<40 hexadecimal digits>."
+            )
+        return self
+
+    @model_validator(mode="after")
+    def _one_way_to_place_it(self) -> Self:
+        if self.device_map is not None and self.device != "auto":
+            raise ValueError(f"device={self.device!r} has no effect with device_map={self.device_map!r}: choose.")
+        return self
 
 
 class GenerationConfig(Config):
@@ -77,8 +107,9 @@ class PredictConfig(Config):
     max_side_px: Annotated[int, Field(ge=16)] | None = None
     """Scale frames down on reading so that the longer side has at most this. None: the model's processor decides."""
 
-    quantization: Literal["none", "nf4"] = "none"
-    """`nf4`: the base model in 4 bits. A QLoRA adapter brings its own quantization."""
+    quantization: str = "none"
+    """How the base model is stored: `none`, `nf4` (4 bits), `int8`, or with torchao `int8-weight-only`, `int8-dynamic`,
+    `int4` (CUDA). A QLoRA adapter brings its own."""
 
     batch_size: Annotated[int, Field(ge=1, le=1024)] = 16
     """Clips answered together. Halved by itself while memory is short."""
@@ -94,3 +125,11 @@ class PredictConfig(Config):
 
     retry: Literal["none", "temporary", "all"] = "none"
     """Which error records of an earlier attempt are asked again: `temporary` are out of memory and timeouts."""
+
+    @field_validator("quantization")
+    @classmethod
+    def _quantization_is_known(cls, value: str) -> str:
+        known = ["none", *(name for name in quantizers.names() if not quantizers.get(name).needs_calibration)]
+        if value not in known:
+            raise ValueError(f"no such quantization; known: {', '.join(known)}")
+        return value

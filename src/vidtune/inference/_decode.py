@@ -9,6 +9,7 @@ costs more than the arithmetic, and the steps of rows that are finished.
 
 from __future__ import annotations
 
+import inspect
 import random
 import time
 from collections.abc import Iterator, Sequence
@@ -77,6 +78,8 @@ class Decoder:
         self._stop_ids = list(stop_ids)
         self._config = config
         self._choose = _Chooser(config)
+        # Logits of a whole prompt are the largest tensor there is: most models are told that only the last matter.
+        self._only_last = {"logits_to_keep": 1} if _takes(model, "logits_to_keep") else {}
         self._rows: list[Row] = []
         self._tensors: _Tensors | None = None
 
@@ -102,7 +105,7 @@ class Decoder:
         with torch.no_grad(), _in_eval_mode(self._model):
             # The model's own rule: multimodal rotary positions, or plain ones that skip the padding.
             positions = self._model._prepare_position_ids_for_generation(inputs["input_ids"], dict(inputs))
-            output = self._model(**inputs, position_ids=positions, use_cache=True, logits_to_keep=1)
+            output = self._model(**inputs, position_ids=positions, use_cache=True, **self._only_last)
             token_b = self._write(rows, output.logits, began_s)
             joined = _Tensors(
                 give_room(output.past_key_values), inputs["attention_mask"], positions[..., -1:].clone(), token_b
@@ -199,6 +202,12 @@ class _Chooser:
         place_b = torch.searchsorted(total_bv, (draw_b * total_bv[:, -1])[:, None], right=True)
         last_kept_b = (probability_bv > 0).sum(1, keepdim=True) - 1
         return order_bv.gather(1, place_b.minimum(last_kept_b))[:, 0]
+
+
+def _takes(model: Any, argument: str) -> bool:
+    """Whether the model's forward names ``argument``; an adapter's wrapper takes anything and passes it on."""
+    bare = model.get_base_model() if hasattr(model, "get_base_model") else model
+    return argument in inspect.signature(type(bare).forward).parameters
 
 
 @contextmanager

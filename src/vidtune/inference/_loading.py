@@ -4,29 +4,43 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 import torch
 
 from vidtune.adapters import (
-    AdapterConfig,
     adapter_config_of,
     is_adapter_folder,
     load_adapter,
     merge_adapter,
     processor_settings_of,
+    use_saved_scales,
 )
 from vidtune.adapters import base_of_adapter as base_of
 from vidtune.adapters import quantization_config as quantization_of
 from vidtune.core.errors import BadUsage, ModelUnavailable
 from vidtune.core.hashing import sha256_file
 from vidtune.core.rundir import RunDirectory
-from vidtune.models import load_model
+from vidtune.inference._options import check_device_map, choose_attention, choose_quantization, require_pinned
+from vidtune.models import choose_device, choose_dtype, load_model
 
 if TYPE_CHECKING:
+    from vidtune.inference._config import ModelConfig
     from vidtune.models import LoadedModel
 
-Quantization = Literal["none", "nf4"]
+
+def load_configured(config: ModelConfig, *, quantization: str = "none") -> LoadedModel:
+    """Load the model of a recipe; see ``load_for_inference``."""
+    return load_for_inference(
+        config.source,
+        device=config.device,
+        dtype=config.dtype,
+        quantization=quantization,
+        max_pixels=config.max_pixels,
+        attn_implementation=config.attn_implementation,
+        device_map=config.device_map,
+        remote_code=config.remote_code,
+    )
 
 
 def load_for_inference(
@@ -34,8 +48,12 @@ def load_for_inference(
     *,
     device: str | torch.device = "auto",
     dtype: str | torch.dtype = "auto",
-    quantization: Quantization = "none",
+    quantization: str = "none",
     max_pixels: int | None = None,
+    attn_implementation: str = "auto",
+    device_map: str | dict[str, Any] | None = None,
+    remote_code: bool = False,
+    merge: bool = True,
 ) -> LoadedModel:
     """Load a model to ask it things.
 
@@ -47,19 +65,29 @@ def load_for_inference(
         source: ``"nano"``, a hub id, a model folder, an adapter folder, or a run directory (its best checkpoint).
         device: As ``vidtune.models.load_model``.
         dtype: As ``vidtune.models.load_model``.
-        quantization: ``"nf4"`` loads the base in 4 bits. Refused for an adapter, which brings its own.
+        quantization: Name of a quantizer, such as ``"nf4"``, or ``"none"``. Refused for an adapter, which brings its
+            own.
         max_pixels: As ``vidtune.models.load_model``. None, for an adapter: what it was trained with.
+        attn_implementation: ``"auto"``, ``"sdpa"``, ``"flash"`` or ``"eager"``.
+        device_map: Spread the model over several devices, as accelerate does. None: all of it on ``device``.
+        remote_code: Run the code of the checkpoint; ``source`` must be ``owner/name@<40 hexadecimal digits>``.
+        merge: False leaves an adapter beside the weights in float32 too.
 
     Raises:
         ModelUnavailable: If there is no such model, or the run has no finished checkpoint.
         ModelMismatch: If an adapter does not fit its base, or the family is unknown.
         BadUsage: If the device, dtype or quantization cannot be had, or an adapter was trained with other max_pixels.
     """
+    if remote_code:
+        require_pinned(str(source))
+    options = choose_options(device, dtype, attn_implementation, device_map, remote_code=remote_code)
     resolved = resolve_source(source)
     folder = Path(resolved)
     if not is_adapter_folder(folder):
-        base_config = AdapterConfig(kind="qlora") if quantization == "nf4" else None
-        return _load_base(resolved, device, dtype, base_config, max_pixels)
+        small = choose_quantization(quantization, device)
+        loaded = load_model(resolved, quantization_config=small, max_pixels=max_pixels, **options)
+        use_saved_scales(loaded.model, folder)
+        return loaded
     config = adapter_config_of(folder)
     if quantization != "none" and quantization_of(config) is None:
         raise BadUsage(
@@ -67,11 +95,51 @@ def load_for_inference(
             "what it was trained on.",
             "Leave quantization out.",
         )
-    loaded = _load_base(base_of(folder), device, dtype, config, _max_pixels_of(folder, max_pixels))
+    loaded = load_model(
+        base_of(folder),
+        quantization_config=quantization_of(config, device=str(device)),
+        max_pixels=_max_pixels_of(folder, max_pixels),
+        **options,
+    )
     model = load_adapter(loaded.model, folder)
-    if loaded.dtype == torch.float32 and quantization_of(config) is None:
+    if merge and loaded.dtype == torch.float32 and quantization_of(config) is None:
         model = merge_adapter(model)
     return replace(loaded, model=model.eval(), source=str(folder.resolve()))
+
+
+def model_options(config: ModelConfig) -> dict[str, Any]:
+    """Return the arguments of ``load_model`` for a recipe's model, with ``auto`` resolved; see ``choose_options``."""
+    if config.remote_code:
+        require_pinned(config.source)
+    options = choose_options(
+        config.device, config.dtype, config.attn_implementation, config.device_map, remote_code=config.remote_code
+    )
+    return {"max_pixels": config.max_pixels, **options}
+
+
+def choose_options(
+    device: str | torch.device,
+    dtype: str | torch.dtype,
+    attn_implementation: str,
+    device_map: str | dict[str, Any] | None,
+    *,
+    remote_code: bool = False,
+) -> dict[str, Any]:
+    """Return the arguments of ``load_model`` that say where and how a model computes, with ``auto`` resolved.
+
+    Raises:
+        BadUsage, NotInstalled: If what is asked for is not here.
+    """
+    check_device_map(device_map, device)
+    chosen_device = choose_device(device)
+    chosen_dtype = choose_dtype(dtype, chosen_device)
+    return {
+        "device": chosen_device,
+        "dtype": chosen_dtype,
+        "attn_implementation": choose_attention(attn_implementation, chosen_device, chosen_dtype),
+        "device_map": device_map,
+        "remote_code": remote_code,
+    }
 
 
 def resolve_source(source: str | Path) -> str | Path:
@@ -119,16 +187,3 @@ def _max_pixels_of(folder: Path, asked: int | None) -> int | None:
             "Leave max_pixels out: the value from training is used by itself.",
         )
     return trained
-
-
-def _load_base(
-    source: str | Path,
-    device: str | torch.device,
-    dtype: str | torch.dtype,
-    config: AdapterConfig | None,
-    max_pixels: int | None,
-) -> LoadedModel:
-    quantization_config: Any = quantization_of(config, device=str(device)) if config is not None else None
-    return load_model(
-        source, device=device, dtype=dtype, quantization_config=quantization_config, max_pixels=max_pixels
-    )

@@ -25,8 +25,9 @@ from vidtune.data import Dataset, Sample, load_samples, resolve_video
 from vidtune.inference._claim import check_inputs, claim, compare_with_training, note_expected, read_done
 from vidtune.inference._config import PredictConfig
 from vidtune.inference._engine import Engine
-from vidtune.inference._loading import fingerprint, load_for_inference, resolve_source
+from vidtune.inference._loading import fingerprint, load_configured, resolve_source
 from vidtune.inference._memory import BatchSize
+from vidtune.inference._options import describe_loading
 from vidtune.inference._reading import Clip, read_ahead
 from vidtune.inference._records import answer_record, error_record, qved_predictions, strip_name
 from vidtune.inference._request import Generation, Request, length_key
@@ -77,7 +78,9 @@ def predict_dataset(config: PredictConfig, run: RunDirectory, progress: Progress
         began_s = time.perf_counter()
         batch_size = None
         if todo:
+            progress("load model", 0, 1, config.model.source)
             loaded = _load(config, run, dataset)
+            progress("load model", 1, 1, describe_loading(loaded))
             note_expected(run, num_expected)
             began_s = time.perf_counter()
             with _threads(config, loaded.device), RecordLog(run.predictions) as log:
@@ -191,15 +194,8 @@ def _request(clip: Clip) -> Request:
 
 def _load(config: PredictConfig, run: RunDirectory, dataset: Dataset) -> LoadedModel:
     """Load the model and check that it and the data are those that began the run."""
-    model = config.model
-    loaded = load_for_inference(
-        model.source,
-        device=model.device,
-        dtype=model.dtype,
-        quantization=config.quantization,
-        max_pixels=model.max_pixels,
-    )
-    inputs = {"data": dataset.sha256, "adapter": fingerprint(model.source)}
+    loaded = load_configured(config.model, quantization=config.quantization)
+    inputs = {"data": dataset.sha256, "adapter": fingerprint(config.model.source)}
     check_inputs(run, inputs, loaded)
     return loaded
 

@@ -22,7 +22,7 @@ from vidtune.inference._generate import generate
 from vidtune.inference._loading import load_for_inference
 from vidtune.inference._request import Request
 from vidtune.media import SamplingConfig, read_frames
-from vidtune.models import LoadedModel, ModelIdentity, families
+from vidtune.models import LoadedModel, ModelIdentity, find_family
 
 _loaded: WeakKeyDictionary[Any, LoadedModel] = WeakKeyDictionary()
 
@@ -142,7 +142,7 @@ def _as_loaded(model: Any, processor: Any) -> LoadedModel:
     """Return what belongs to ``model``; for one that was loaded elsewhere, found by its type."""
     if model in _loaded and _loaded[model].processor is processor:
         return _loaded[model]
-    family = families.get(model.config.model_type)
+    family = find_family(model.config.model_type, "the model in memory")
     parameter = next(model.parameters())
     identity = ModelIdentity("in memory", config_sha256="", weights_sample_sha256="")
     return LoadedModel(model, processor, family, "in memory", parameter.device, parameter.dtype, identity)

@@ -1,22 +1,30 @@
 """Video-language models behind one door: a name in, a checked model with its prompts and token counts out."""
 
 from vidtune.models._batch import IGNORED_LABEL, BatchInputs
-from vidtune.models._family import Family, Modality, PromptItem
+from vidtune.models._discovery import families, find_family
+from vidtune.models._family import Family, FramePolicy, Modality, PromptItem
 from vidtune.models._identity import ModelIdentity
-from vidtune.models._loading import LoadedModel, choose_device, choose_dtype, families, load_model
+from vidtune.models._loading import LoadedModel, choose_device, choose_dtype, load_model
+from vidtune.models._native import NativeFamily
+from vidtune.models._source import Checkpoint, find_checkpoint
 from vidtune.models._torchvision import ensure_torchvision
 
 __all__ = [
     "IGNORED_LABEL",
     "BatchInputs",
+    "Checkpoint",
     "Family",
+    "FramePolicy",
     "LoadedModel",
     "Modality",
     "ModelIdentity",
+    "NativeFamily",
     "PromptItem",
     "choose_device",
     "choose_dtype",
     "ensure_torchvision",
     "families",
+    "find_checkpoint",
+    "find_family",
     "load_model",
 ]

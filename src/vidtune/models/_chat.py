@@ -10,27 +10,38 @@ does not:
   claim a clip;
 - an answer is cut into the tokens that generation would produce: both start after the template's last token.
 
-For texts that neither start with white space nor contain special tokens the ids are those of the rendered string.
+A space that a template writes between its own words and a text ("USER: ...") belongs to the text's first token and is
+tokenized with it. An answer comes after exactly what the template writes when it asks for one. For texts that neither
+start with white space nor contain special tokens the ids are otherwise those of the rendered string.
 """
 
 from __future__ import annotations
 
+import json
 import re
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary
 
 from vidtune.core.errors import ModelMismatch, SupervisionInvalid
+from vidtune.models._tokens import opening_ids, piece_ids, text_ids
 
 if TYPE_CHECKING:
     from vidtune.data import Turn
 
 _MARK = "\ue000{}\ue001"
 _MARK_PATTERN = re.compile("\ue000(\\d+)\ue001")
+_MAX_SHAPES = 256
 
-_Shape = tuple[str, tuple[str, ...], bool, bool]
-_skeletons: WeakKeyDictionary[Any, dict[_Shape, tuple[tuple[int, ...], ...]]] = WeakKeyDictionary()
+Media = Sequence[Mapping[str, Any]]
+"""What a clip is in the content of a turn: ``[{"type": "video"}]``, say."""
+
+TextContent = Callable[[str, str], Any]
+"""From a role and a text to a turn's content, as the chat template takes it."""
+
+Expand = Callable[[str, bool], list[int]]
+"""From a piece of the template that holds the clip's placeholders to its ids; told whether the prompt begins there."""
 
 
 @dataclass(frozen=True)
@@ -38,14 +49,56 @@ class ChatTokens:
     """The tokens of one conversation."""
 
     ids: list[int]
-    """Token ids; a clip is still the template's one placeholder token."""
+    """Token ids; without ``expand``, a clip is still the template's one placeholder token."""
 
     is_supervised: list[bool]
     """For every token, whether it belongs to an answer or ends one."""
 
+    clip_span: tuple[int, int]
+    """Where the piece with the clip begins and ends; (0, 0) without one."""
+
+
+@dataclass(frozen=True)
+class _Shape:
+    """All of a conversation that the template can see but the texts."""
+
+    roles: tuple[str, ...]
+    media: tuple[Mapping[str, Any], ...]
+    placeholder: str
+    for_generation: bool
+
+    def to_json(self) -> str:
+        """Return the same text for the same shape."""
+        return json.dumps([self.roles, [dict(item) for item in self.media], self.placeholder, self.for_generation])
+
+
+@dataclass(frozen=True)
+class _Skeleton:
+    """What the template writes before, between and after the texts."""
+
+    pieces: tuple[str, ...]
+    ids: tuple[tuple[int, ...], ...]
+    spaces: tuple[str, ...]
+    """Of each text, the spaces before it that are tokenized with it."""
+
+    clip_piece: int | None
+    """Which piece holds the clip's placeholders."""
+
+
+_skeletons: WeakKeyDictionary[Any, dict[str, _Skeleton]] = WeakKeyDictionary()
+
 
 def encode_chat(
-    processor: Any, turns: Sequence[Turn], *, has_clip: bool, end_of_turn_ids: Sequence[int], for_generation: bool
+    processor: Any,
+    turns: Sequence[Turn],
+    *,
+    media: Media = (),
+    placeholder: str = "",
+    end_of_turn_ids: Sequence[int],
+    for_generation: bool,
+    expand: Expand | None = None,
+    adds_end_of_turn: bool = False,
+    text_content: TextContent | None = None,
 ) -> ChatTokens:
     """Tokenize one conversation.
 
@@ -53,36 +106,54 @@ def encode_chat(
         processor: The checkpoint's processor; its chat template and tokenizer are used.
         turns: The conversation. The template adds its default system prompt if it has one and the first turn is
             not a system turn.
-        has_clip: Put one clip at the start of the first user turn.
+        media: Put this at the start of the first user turn.
+        placeholder: What the template writes for media; needed with ``expand``.
         end_of_turn_ids: Tokens of which one must follow every answer.
         for_generation: Open an assistant turn at the end, for the model to write.
+        expand: Makes the ids of the piece that holds the media.
+        adds_end_of_turn: Put the first of ``end_of_turn_ids`` after an answer where the template writes none.
+        text_content: Makes the content of a turn without media; None: a list of one text, which most templates take.
 
     Raises:
         ValueError: If the turns cannot be a prompt (nothing asked, or an answer last where one is to be written).
         SupervisionInvalid: If there is no answer where labels are wanted.
-        ModelMismatch: If the template drops, repeats or reorders a turn, or does not end an answer.
+        ModelMismatch: If the template drops, repeats or reorders a turn, splits a clip, or does not end an answer.
     """
     _check_turns(turns, for_generation=for_generation)
     roles = tuple(turn.role for turn in turns)
-    pieces = _skeleton(processor, roles, has_clip, for_generation)
-    texts = processor.tokenizer([turn.text for turn in turns], add_special_tokens=False, split_special_tokens=True)[
-        "input_ids"
-    ]
+    skeleton = _skeleton(processor, _Shape(roles, tuple(media), placeholder, for_generation), text_content or _as_list)
+    ids_of_pieces = [list(ids) for ids in skeleton.ids]
+    if expand is not None and (at := skeleton.clip_piece) is not None:
+        ids_of_pieces[at] = expand(skeleton.pieces[at], at == 0)
+        if at == 0:
+            ids_of_pieces[0] = [*opening_ids(processor.tokenizer, skeleton.pieces[0]), *ids_of_pieces[0]]
+    texts = text_ids(
+        processor.tokenizer,
+        [space + turn.text for space, turn in zip(skeleton.spaces, turns, strict=True)],
+        opens_prompt=not skeleton.pieces[0],
+    )
 
-    ids = list(pieces[0])
+    ids = list(ids_of_pieces[0])
     is_supervised = [False] * len(ids)
-    for role, text_ids, piece in zip(roles, texts, pieces[1:], strict=True):
+    clip_span = (0, len(ids)) if skeleton.clip_piece == 0 else (0, 0)
+    for index, (role, text) in enumerate(zip(roles, texts, strict=True), start=1):
+        piece = ids_of_pieces[index]
         is_answer = role == "assistant"
         if is_answer and (not piece or piece[0] not in end_of_turn_ids):
-            raise ModelMismatch(
-                f"the chat template of {_name(processor)} writes token {piece[:1]} after an answer, "
-                f"expected one of {tuple(end_of_turn_ids)}.",
-                "Use the chat template that the model was trained with.",
-            )
-        ids += [*text_ids, *piece]
-        is_supervised += [is_answer] * len(text_ids)
+            if not adds_end_of_turn:
+                raise ModelMismatch(
+                    f"the chat template of {_name(processor)} writes token {piece[:1]} after an answer, "
+                    f"expected one of {tuple(end_of_turn_ids)}.",
+                    "Use the chat template that the model was trained with.",
+                )
+            piece = [end_of_turn_ids[0], *piece]
+        ids += text
+        is_supervised += [is_answer] * len(text)
+        if index == skeleton.clip_piece:
+            clip_span = (len(ids), len(ids) + len(piece))
+        ids += piece
         is_supervised += [is_answer and position == 0 for position in range(len(piece))]
-    return ChatTokens(ids, is_supervised)
+    return ChatTokens(ids, is_supervised, clip_span)
 
 
 def _check_turns(turns: Sequence[Turn], *, for_generation: bool) -> None:
@@ -97,35 +168,75 @@ def _check_turns(turns: Sequence[Turn], *, for_generation: bool) -> None:
         )
 
 
-def _skeleton(
-    processor: Any, roles: tuple[str, ...], has_clip: bool, for_generation: bool
-) -> tuple[tuple[int, ...], ...]:
-    """Return the token ids before, between and after the texts."""
+def _as_list(role: str, text: str) -> list[dict[str, Any]]:
+    return [{"type": "text", "text": text}]
+
+
+def _skeleton(processor: Any, shape: _Shape, text_content: TextContent) -> _Skeleton:
     cache = _skeletons.setdefault(processor, {})
-    shape: _Shape = (str(processor.chat_template), roles, has_clip, for_generation)
-    if shape not in cache:
-        parts = _MARK_PATTERN.split(_render(processor, roles, has_clip, for_generation))
-        order = parts[1::2]
-        if order != [str(index) for index in range(len(roles))]:
-            raise ModelMismatch(
-                f"the chat template of {_name(processor)} writes the {len(roles)} turns {roles} as turns "
-                f"{[int(index) for index in order]}; each must appear once, in order.",
-                "Give the conversation the roles that the template knows, or use another template.",
-            )
-        encoded = processor.tokenizer(parts[0::2], add_special_tokens=False)["input_ids"]
-        cache[shape] = tuple(tuple(piece) for piece in encoded)
-    return cache[shape]
+    key = f"{shape.to_json()}{processor.chat_template}"
+    if key not in cache:
+        if len(cache) >= _MAX_SHAPES:  # a family that writes times into its media content has endless shapes
+            cache.clear()
+        cache[key] = _cut_template(processor, shape, text_content)
+    return cache[key]
 
 
-def _render(processor: Any, roles: tuple[str, ...], has_clip: bool, for_generation: bool) -> str:
-    first_user = roles.index("user")
+def _cut_template(processor: Any, shape: _Shape, text_content: TextContent) -> _Skeleton:
+    parts = _MARK_PATTERN.split(_render(processor, shape, text_content))
+    order = parts[1::2]
+    if order != [str(index) for index in range(len(shape.roles))]:
+        raise ModelMismatch(
+            f"the chat template of {_name(processor)} writes the {len(shape.roles)} turns {shape.roles} as turns "
+            f"{[int(index) for index in order]}; each must appear once, in order.",
+            "Give the conversation the roles that the template knows, or use another template.",
+        )
+    pieces, spaces = list(parts[0::2]), []
+    for index, role in enumerate(shape.roles):
+        bare = pieces[index].rstrip(" ")
+        if role == "assistant":
+            bare = _opening_of_answer(processor, replace(shape, roles=shape.roles[:index]), text_content, pieces[index])
+        spaces.append(pieces[index][len(bare) :] if pieces[index].startswith(bare) else "")
+        pieces[index] = bare
+    clip_piece = _find_clip(processor, pieces, shape.placeholder) if shape.media and shape.placeholder else None
+    ids = [piece_ids(processor.tokenizer, piece, is_first=index == 0) for index, piece in enumerate(pieces)]
+    ids[0] = [*opening_ids(processor.tokenizer, pieces[0]), *ids[0]]
+    return _Skeleton(tuple(pieces), tuple(tuple(piece) for piece in ids), tuple(spaces), clip_piece)
+
+
+def _opening_of_answer(processor: Any, asked: _Shape, text_content: TextContent, written: str) -> str:
+    """Return what comes before an answer that the model is to write, where it differs in white space from ``written``.
+
+    Some templates write "Assistant:" for the model to go on, and "Assistant: ..." around an answer that is there, or
+    set a line break otherwise. Training must teach to go on from the former.
+    """
+    if "user" not in asked.roles:
+        return written
+    opened = _MARK_PATTERN.split(_render(processor, replace(asked, for_generation=True), text_content))[-1]
+    return opened if opened.split() == written.split() else written
+
+
+def _find_clip(processor: Any, pieces: Sequence[str], placeholder: str) -> int:
+    found = [index for index, piece in enumerate(pieces) if placeholder in piece]
+    if len(found) != 1:
+        raise ModelMismatch(
+            f"the chat template of {_name(processor)} writes the clip ({placeholder}) into {len(found)} places between "
+            "the texts, expected one.",
+            "Use the chat template that the model was trained with.",
+        )
+    return found[0]
+
+
+def _render(processor: Any, shape: _Shape, text_content: TextContent) -> str:
+    first_user = shape.roles.index("user")
     messages = []
-    for index, role in enumerate(roles):
-        content: list[dict[str, str]] = [{"type": "text", "text": _MARK.format(index)}]
-        if has_clip and index == first_user:
-            content.insert(0, {"type": "video"})
+    for index, role in enumerate(shape.roles):
+        mark = _MARK.format(index)
+        content = text_content(role, mark)
+        if index == first_user and shape.media:
+            content = [*(dict(item) for item in shape.media), {"type": "text", "text": mark}]
         messages.append({"role": role, "content": content})
-    return str(processor.apply_chat_template(messages, tokenize=False, add_generation_prompt=for_generation))
+    return str(processor.apply_chat_template(messages, tokenize=False, add_generation_prompt=shape.for_generation))
 
 
 def _name(processor: Any) -> str:

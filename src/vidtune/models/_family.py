@@ -1,13 +1,14 @@
 """What a model family must be able to do. A family is one folder of this room, or of a plugin.
 
-A new family is a folder with these functions and one entry: in the table of ``_loading`` for families that come with
-vidtune, or under the entry-point group ``vidtune.family`` of any installed package. Everything but ``load`` works on
-the processor alone, so prompts, labels and token counts are testable without weights.
+A new family is a folder under ``families`` whose ``__init__`` holds ``FAMILY``; being there is enough. A family of
+another package is one entry under the entry-point group ``vidtune.family``. Everything but ``load`` works on the
+processor alone, so prompts, labels and token counts are testable without weights.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
@@ -19,17 +20,51 @@ if TYPE_CHECKING:
     from vidtune.data import Turn
     from vidtune.media import FrameSet
 
-Modality = Literal["vision", "projector", "language"]
+Modality = Literal["vision", "projector", "language", "audio"]
+
+NO_MODULES = "(?!)"
+"""A pattern that matches nothing: the linear layers of a tower that a family does not have."""
 
 PromptItem = tuple["Sequence[Turn]", "FrameSet | None"]
 """A conversation and the frames of its clip; None for a conversation without one."""
+
+
+@dataclass(frozen=True)
+class FramePolicy:
+    """Which numbers of frames a family was made for."""
+
+    num_frames: int = 8
+    """What its authors use for a short clip; a starting point, not a limit."""
+
+    multiple: int = 1
+    """How many neighbours share their tokens. Other numbers work; the last frame is repeated to fill up."""
+
+    max_frames: int | None = None
+    """The most that it takes; None where only the context is a limit."""
+
+    frames_as: Literal["video", "images"] = "video"
+    """Whether a clip is one video to the processor, or as many images."""
 
 
 class Family(Protocol):
     """The door to one kind of checkpoint."""
 
     name: str
-    """The ``model_type`` in the checkpoint's config.json."""
+    """Its folder's name, or that of its entry point."""
+
+    model_types: tuple[str, ...]
+    """The ``model_type`` values, in a checkpoint's config.json, that it opens."""
+
+    frame_policy: FramePolicy
+    """Which numbers of frames it was made for."""
+
+    @property
+    def modalities(self) -> tuple[Modality, ...]:
+        """The towers it has."""
+
+    @property
+    def takes_max_pixels(self) -> bool:
+        """Whether ``max_pixels`` has an effect; where it has none, it is refused."""
 
     def load(
         self,
@@ -39,6 +74,9 @@ class Family(Protocol):
         dtype: torch.dtype,
         quantization_config: Any | None,
         max_pixels: int | None,
+        attn_implementation: str = "sdpa",
+        device_map: str | Mapping[str, Any] | None = None,
+        remote_code: bool = False,
     ) -> tuple[Any, Any]:
         """Return model (in eval mode, on ``device``) and processor of a checkpoint folder.
 
@@ -48,6 +86,9 @@ class Family(Protocol):
             dtype: Of all weights that are not quantized.
             quantization_config: What transformers takes under that name, or None.
             max_pixels: Cap on the pixels of one frame as the model sees it; None keeps the checkpoint's.
+            attn_implementation: ``sdpa``, ``eager`` or ``flash_attention_2``.
+            device_map: Where each part goes, as transformers takes it; None puts all of it on ``device``.
+            remote_code: Let code of the checkpoint run; the caller has made sure of its revision.
 
         Raises:
             ModelMismatch: If keys, shapes or special tokens do not fit; it lists them.
@@ -59,6 +100,9 @@ class Family(Protocol):
 
     def encode_training(self, processor: Any, items: Sequence[PromptItem]) -> BatchInputs:
         """Return right-padded inputs with labels on every answer and its end-of-turn token, and nowhere else."""
+
+    def join_training(self, processor: Any, rows: Sequence[Mapping[str, torch.Tensor]]) -> BatchInputs:
+        """Return one right-padded batch of rows that ``encode_training`` made one at a time."""
 
     def count_visual_tokens(self, num_frames: int, height_px: int, width_px: int, processor: Any) -> int:
         """Return how many tokens a clip takes in the prompt, without processing it."""
@@ -74,4 +118,7 @@ class Family(Protocol):
         """
 
     def linear_targets(self, modality: Modality) -> str:
-        """Return a pattern that matches the whole name of each linear layer of that tower, and nothing else."""
+        """Return a pattern that matches the whole name of each linear layer of that tower, and nothing else.
+
+        A tower that the family does not have gets a pattern that matches nothing.
+        """

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from vidtune.core.hashing import hash_json
+from vidtune.models._source import weight_files
 
 _NOT_ARCHITECTURE = {
     "_name_or_path",
@@ -62,9 +63,9 @@ def _architecture(value: Any) -> Any:
 
 def _hash_samples(folder: Path) -> str:
     digest = hashlib.sha256()
-    for path in sorted(folder.glob("*.safetensors")):
+    for path in weight_files(folder):
         size_bytes = path.stat().st_size
-        digest.update(f"{path.name}:{size_bytes};".encode())
+        digest.update(f"{path.relative_to(folder).as_posix()}:{size_bytes};".encode())
         with path.open("rb") as file:
             if size_bytes <= _WHOLE_FILE_BYTES:
                 digest.update(file.read())

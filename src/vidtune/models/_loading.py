@@ -2,23 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import torch
 
-from vidtune.core.errors import BadUsage, ModelMismatch
-from vidtune.core.registry import Registry
+from vidtune.core.errors import BadUsage
+from vidtune.models._discovery import find_family
 from vidtune.models._identity import ModelIdentity, identify
 from vidtune.models._source import find_checkpoint
 from vidtune.models._torchvision import ensure_torchvision
 
 if TYPE_CHECKING:
     from vidtune.models._family import Family
-
-families: Registry[Family] = Registry("family", {"qwen2_vl": "vidtune.models.qwen2_vl:FAMILY"})
-"""All families by the ``model_type`` of their checkpoints; packages add theirs under ``vidtune.family``."""
 
 _DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
 
@@ -41,6 +39,9 @@ class LoadedModel:
     max_pixels: int | None = None
     """The cap on the pixels of one frame that it was loaded with; None: the checkpoint's own."""
 
+    attn_implementation: str = "sdpa"
+    """What computes attention: ``sdpa``, ``eager`` or ``flash_attention_2``."""
+
 
 def load_model(
     source: str | Path,
@@ -49,6 +50,9 @@ def load_model(
     dtype: str | torch.dtype = "auto",
     quantization_config: Any | None = None,
     max_pixels: int | None = None,
+    attn_implementation: str = "sdpa",
+    device_map: str | Mapping[str, Any] | None = None,
+    remote_code: bool = False,
 ) -> LoadedModel:
     """Load a model by name: find it, find its family, check every key.
 
@@ -60,19 +64,22 @@ def load_model(
         quantization_config: Passed on to transformers; ``vidtune.adapters.quantization_config`` makes one.
         max_pixels: Cap on the pixels of one frame as the model sees it. Fewer pixels are fewer tokens: Qwen2-VL
             spends one token on 28 x 28 pixels of two frames. None keeps the checkpoint's own cap.
+        attn_implementation: ``"sdpa"``, ``"eager"`` or ``"flash_attention_2"``.
+        device_map: Where each part goes, as transformers takes it; None puts all of it on ``device``.
+        remote_code: Let code of the checkpoint run. The caller makes sure that its revision is pinned.
 
     Raises:
         ModelUnavailable: If the model cannot be found or read.
         ModelMismatch: If it is of no known family, is an adapter, or its keys and shapes do not fit.
         BadUsage: If the device or dtype is not there.
 
-    Only safetensors are read, and no code that comes with a checkpoint is ever run. The torch random state is left as
-    it was.
+    Only safetensors are read, and no code that comes with a checkpoint is run unless it was asked for. The torch
+    random state is left as it was.
     """
     chosen_device = choose_device(device)
     chosen_dtype = choose_dtype(dtype, chosen_device)
     checkpoint = find_checkpoint(source)
-    family = _family_of(checkpoint.source, checkpoint.model_type)
+    family = find_family(checkpoint.model_type, checkpoint.source)
     identity = identify(checkpoint.source, checkpoint.folder, checkpoint.config)
     ensure_torchvision()
     model, processor = family.load(
@@ -81,11 +88,22 @@ def load_model(
         dtype=chosen_dtype,
         quantization_config=quantization_config,
         max_pixels=max_pixels,
+        attn_implementation=attn_implementation,
+        device_map=device_map,
+        remote_code=remote_code,
     )
     # Read by the adapters room, which knows no families, to record and check the base of an adapter.
     model.vidtune_base = identity.to_record()
     return LoadedModel(
-        model, processor, family, checkpoint.source, chosen_device, chosen_dtype, identity, max_pixels=max_pixels
+        model,
+        processor,
+        family,
+        checkpoint.source,
+        chosen_device,
+        chosen_dtype,
+        identity,
+        max_pixels=max_pixels,
+        attn_implementation=attn_implementation,
     )
 
 
@@ -128,14 +146,3 @@ def choose_dtype(dtype: str | torch.dtype, device: torch.device) -> torch.dtype:
     if dtype not in _DTYPES:
         raise BadUsage(f"dtype {dtype!r} is unknown.", f"Use auto, {', '.join(_DTYPES)}.")
     return _DTYPES[dtype]
-
-
-def _family_of(source: str, model_type: str) -> Family:
-    try:
-        return families.get(model_type)
-    except LookupError as exc:
-        raise ModelMismatch(
-            f"{source} is a {model_type or 'nameless'!r} model (model_type in config.json); "
-            f"known families: {', '.join(families.names())}.",
-            "Give a model of a known family, or install a package that adds this one (entry point vidtune.family).",
-        ) from exc

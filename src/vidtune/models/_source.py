@@ -66,6 +66,11 @@ def find_checkpoint(source: str | Path) -> Checkpoint:
     return _open_folder(name, _fetch(match["repo"], match["revision"]))
 
 
+def weight_files(folder: Path) -> list[Path]:
+    """Return the weight files of a checkpoint, sorted: in the folder, or else in the folders of its parts."""
+    return sorted(folder.glob("*.safetensors")) or sorted(folder.glob("*/*.safetensors"))
+
+
 def _open_folder(source: str, folder: Path) -> Checkpoint:
     if not (folder / "config.json").is_file():
         if (folder / "adapter_config.json").is_file() or (folder / "vidtune_adapter.json").is_file():
@@ -82,7 +87,7 @@ def _open_folder(source: str, folder: Path) -> Checkpoint:
             f"{source} has no config.json, so it is no model folder.",
             "Give the folder that save_pretrained wrote, or the one with config.json and *.safetensors.",
         )
-    if not any(folder.glob("*.safetensors")):
+    if not weight_files(folder):
         others = sorted(path.name for pattern in ("*.bin", "*.pt", "*.pth") for path in folder.glob(pattern))
         found = f"only {', '.join(others)}" if others else "no weights"
         raise ModelUnavailable(

@@ -7,21 +7,42 @@ nonsense, which looks like a bad model. Here it is an error that lists the keys.
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import torch
 
+from vidtune.core.durable import read_json
 from vidtune.core.errors import ModelMismatch, ModelUnavailable, OutOfMemory
 
 _MAX_LISTED = 6
 
 
 def load_strictly(
-    model_class: Any, folder: Path, *, device: torch.device, dtype: torch.dtype, quantization_config: Any | None
+    model_class: Any,
+    folder: Path,
+    *,
+    device: torch.device,
+    dtype: torch.dtype,
+    quantization_config: Any | None,
+    attn_implementation: str = "sdpa",
+    device_map: str | Mapping[str, Any] | None = None,
+    remote_code: bool = False,
+    **options: Any,
 ) -> Any:
     """Return ``model_class`` with the weights in ``folder``, on ``device``, in eval mode.
+
+    Args:
+        model_class: Of transformers, or made like one of its classes.
+        folder: Holds config.json and safetensors.
+        device: Where the weights go.
+        dtype: Of all weights that are not quantized.
+        quantization_config: What transformers takes under that name, or None.
+        attn_implementation: ``sdpa``, ``eager`` or ``flash_attention_2``.
+        device_map: Where each part goes, as transformers takes it; None puts all of it on ``device``.
+        remote_code: Let code of the checkpoint run.
+        options: Passed on to ``from_pretrained`` as they are: ``config``, ``key_mapping``.
 
     Raises:
         ModelMismatch: If keys are missing or unexpected, or shapes differ; lists them.
@@ -30,19 +51,20 @@ def load_strictly(
     """
     from safetensors import SafetensorError
 
-    with _quiet_transformers(), torch.random.fork_rng(devices=[]):
+    with quiet_transformers(), torch.random.fork_rng(devices=[]):
         try:
             model, info = model_class.from_pretrained(
                 folder,
                 dtype=dtype,
                 quantization_config=quantization_config,
-                device_map={"": device} if device.type != "cpu" or quantization_config is not None else None,
-                attn_implementation="sdpa",
+                device_map=device_map or _whole_on(device, quantization_config is not None or _is_quantized(folder)),
+                attn_implementation=attn_implementation,
                 use_safetensors=True,
                 local_files_only=True,
-                trust_remote_code=False,
+                trust_remote_code=remote_code,
                 ignore_mismatched_sizes=True,
                 output_loading_info=True,
+                **options,
             )
         except torch.OutOfMemoryError as exc:
             raise OutOfMemory(
@@ -58,15 +80,24 @@ def load_strictly(
     return model.eval()
 
 
-def load_processor(processor_class: Any, folder: Path) -> Any:
+def _whole_on(device: torch.device, is_quantized: bool) -> dict[str, torch.device] | None:
+    return {"": device} if device.type != "cpu" or is_quantized else None
+
+
+def _is_quantized(folder: Path) -> bool:
+    config = read_json(folder / "config.json")
+    return isinstance(config, dict) and "quantization_config" in config
+
+
+def load_processor(processor_class: Any, folder: Path, *, remote_code: bool = False) -> Any:
     """Return the processor whose files lie in ``folder``.
 
     Raises:
         ModelUnavailable: If tokenizer, processor or template files are missing or damaged.
     """
-    with _quiet_transformers():
+    with quiet_transformers():
         try:
-            processor = processor_class.from_pretrained(folder, local_files_only=True, trust_remote_code=False)
+            processor = processor_class.from_pretrained(folder, local_files_only=True, trust_remote_code=remote_code)
         except (OSError, KeyError, ValueError, RuntimeError, TypeError) as exc:
             raise ModelUnavailable(
                 f"{folder} has no usable tokenizer and processor: {' '.join(str(exc).split())[:300]}.",
@@ -101,7 +132,7 @@ def _listed(names: Iterable[str]) -> str:
 
 
 @contextlib.contextmanager
-def _quiet_transformers() -> Iterator[None]:
+def quiet_transformers() -> Iterator[None]:
     """Keep transformers' bars and warnings off the terminal: what matters in them is raised here by name."""
     from transformers.utils import logging as transformers_logging
 

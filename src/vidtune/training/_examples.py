@@ -22,7 +22,6 @@ from vidtune.data import Sample, Turn
 from vidtune.media import FrameSet
 from vidtune.training._augmentation import augment_clip
 from vidtune.training._config import AugmentationConfig
-from vidtune.training._loss import IGNORED_LABEL
 
 ReadFrames = Callable[[Sample], FrameSet]
 Encode = Callable[[Sequence[Turn], FrameSet], Mapping[str, torch.Tensor]]
@@ -172,27 +171,6 @@ class ExampleStore:
             return False
         self._free_bytes -= num_bytes
         return True
-
-
-def collate(rows: Sequence[Mapping[str, torch.Tensor]], pad_token_id: int) -> dict[str, torch.Tensor]:
-    """Join single-row inputs into one right-padded batch.
-
-    Tensors as long as their row's ``input_ids`` are padded; all others (pixels, grids) are put one after another,
-    which is how the processors of transformers lay out clips.
-    """
-    fill = {"input_ids": pad_token_id, "labels": IGNORED_LABEL}
-    longest = max(row["input_ids"].shape[1] for row in rows)
-    batch: dict[str, torch.Tensor] = {}
-    for name in rows[0]:
-        if all(row[name].shape == row["input_ids"].shape for row in rows):
-            padded = [
-                torch.nn.functional.pad(row[name], (0, longest - row[name].shape[1]), value=fill.get(name, 0))
-                for row in rows
-            ]
-            batch[name] = torch.cat(padded)
-        else:
-            batch[name] = torch.cat([row[name] for row in rows])
-    return batch
 
 
 def count_by_code(dropped: Iterable[Dropped]) -> dict[str, int]:

@@ -25,7 +25,7 @@ from vidtune.models import LoadedModel
 from vidtune.training._checkpoint import CheckpointFolder, TrainState
 from vidtune.training._config import EvaluationConfig, TrainConfig
 from vidtune.training._errors import LossNotFinite
-from vidtune.training._examples import ExampleStore, collate
+from vidtune.training._examples import ExampleStore
 from vidtune.training._journal import Journal, memory_mib
 from vidtune.training._loss import count_supervised, supervised_loss_sum
 from vidtune.training._optimizer import (
@@ -79,7 +79,6 @@ class Loop:
         self._parts = parts
         self._model = parts.loaded.model
         self._device = parts.loaded.device
-        self._pad_token_id = int(parts.loaded.processor.tokenizer.pad_token_id or 0)
         self._parameters = trained_parameters(self._model)
         self._optimizer = build_optimizer(self._parameters, config.optim, parts.loaded.family.modality_of)
         stores = [parts.train] if parts.held_out is None else [parts.train, parts.held_out]
@@ -150,7 +149,8 @@ class Loop:
         self._record(plan, batches, mean_loss, learning_rate, grad_norm, time.perf_counter() - began_s)
 
     def _load(self, store: ExampleStore, indices: Sequence[int], epoch: int) -> dict[str, torch.Tensor]:
-        batch = collate([store.inputs(index, epoch) for index in indices], self._pad_token_id)
+        loaded = self._parts.loaded
+        batch = loaded.family.join_training(loaded.processor, [store.inputs(index, epoch) for index in indices])
         return {name: tensor.to(self._device, non_blocking=True) for name, tensor in batch.items()}
 
     def _computing(self) -> AbstractContextManager[None]:

@@ -11,8 +11,9 @@ from vidtune.adapters import attach_adapter, quantization_config
 from vidtune.core.progress import Progress
 from vidtune.core.rundir import RunDirectory
 from vidtune.data import DataConfig, Sample, Turn, resolve_video
+from vidtune.inference import describe_loading, model_options
 from vidtune.media import FrameSet, read_frames
-from vidtune.models import LoadedModel, Modality, load_model
+from vidtune.models import LoadedModel, load_model
 from vidtune.training._config import TrainConfig
 from vidtune.training._errors import TooManyDropped
 from vidtune.training._examples import ExampleStore
@@ -24,7 +25,6 @@ from vidtune.training._preflight import TrainingData, preflight
 from vidtune.training._supervision import SupervisionAudit, Vocabulary, audit_supervision
 
 _MAX_TOKENS_OF_PLAIN_ATTENTION = 512
-_MODALITIES: tuple[Modality, ...] = ("vision", "projector", "language")
 
 
 @dataclass(frozen=True)
@@ -53,7 +53,9 @@ def prepare(config: TrainConfig, run: RunDirectory, *, has_evaluator: bool, prog
         DataInvalid, TooManyDropped, SupervisionInvalid: As ``train`` says.
     """
     data = preflight(config, run, has_evaluator=has_evaluator)
+    progress("load model", 0, 1, config.model.source)
     loaded = _load_and_adapt(config)
+    progress("load model", 1, 1, describe_loading(loaded))
     budget_bytes = config.limits.memory_mib * 2**20
     max_tokens = _max_tokens(loaded, config.limits.max_tokens)
 
@@ -89,22 +91,22 @@ def prepare(config: TrainConfig, run: RunDirectory, *, has_evaluator: bool, prog
         seed=config.seed,
     )
     precision = choose_precision(config.loop.precision, loaded.device)
-    _choose_attention(loaded, max(example.num_tokens for example in train_store.examples))
+    if config.model.attn_implementation == "auto":
+        _choose_attention(loaded, max(example.num_tokens for example in train_store.examples))
     return Prepared(data, loaded, train_store, held_out, audit, schedule, precision)
 
 
 def _load_and_adapt(config: TrainConfig) -> LoadedModel:
-    model_config, adapter = config.model, config.adapter
+    adapter = config.adapter
     loaded = load_model(
-        model_config.source,
-        device=model_config.device,
-        dtype=model_config.dtype,
-        quantization_config=quantization_config(adapter, device=model_config.device),
-        max_pixels=model_config.max_pixels,
+        config.model.source,
+        quantization_config=quantization_config(adapter, device=config.model.device),
+        **model_options(config.model),
     )
     torch.manual_seed(config.seed)
-    targets: dict[str, str] = {modality: loaded.family.linear_targets(modality) for modality in _MODALITIES}
-    model = attach_adapter(loaded.model, adapter, targets, modality_of=loaded.family.modality_of)
+    family = loaded.family
+    targets: dict[str, str] = {modality: family.linear_targets(modality) for modality in family.modalities}
+    model = attach_adapter(loaded.model, adapter, targets, modality_of=family.modality_of)
     for parameter in trained_parameters(model).values():
         # Updates of 1e-5 vanish in bf16 weights: whatever is trained is float32, autocast makes it fast.
         parameter.data = parameter.data.float()

@@ -99,6 +99,13 @@ def load(model: Any, folder: Path, *, trainable: bool) -> Any:
     return tuned
 
 
+def load_plain(model: Any, folder: Path) -> Any:
+    """Return ``model`` with an adapter on it as PEFT alone loads it: without vidtune's record and checks."""
+    from peft import PeftModel
+
+    return PeftModel.from_pretrained(model, folder, use_safetensors=True, local_files_only=True)
+
+
 def merge(model: Any) -> Any:
     """Return the base with the adapter's product added to its weights."""
     return model.merge_and_unload(safe_merge=True)

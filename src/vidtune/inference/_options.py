@@ -1,0 +1,131 @@
+"""How a model is loaded: what was asked for, what this machine has, and one line that says what came of it."""
+
+from __future__ import annotations
+
+import importlib.util
+from typing import TYPE_CHECKING, Any
+
+import torch
+
+from vidtune.adapters.quantizers import quantizers
+from vidtune.core.errors import BadUsage, NotInstalled
+from vidtune.inference._config import PINNED_SOURCE
+
+if TYPE_CHECKING:
+    from vidtune.models import LoadedModel
+
+_HALF = (torch.bfloat16, torch.float16)
+
+
+def choose_attention(name: str, device: torch.device, dtype: torch.dtype) -> str:
+    """Return what transformers calls the attention that ``name`` asks for.
+
+    ``auto`` is flash attention where it is installed and can be used (CUDA, 16-bit numbers), else torch's own sdpa,
+    which is as exact and needs nothing installed.
+
+    Raises:
+        BadUsage: If flash attention is asked for where it cannot compute.
+        NotInstalled: If it is not installed.
+    """
+    if name in ("sdpa", "eager"):
+        return name
+    is_installed = importlib.util.find_spec("flash_attn") is not None
+    can_compute = device.type == "cuda" and dtype in _HALF
+    if name == "auto":
+        return "flash_attention_2" if is_installed and can_compute else "sdpa"
+    if not can_compute:
+        raise BadUsage(
+            f"flash attention was asked for on {device} in {_short(dtype)}; it computes on CUDA and in 16 bit.",
+            "Use model.attn_implementation=auto, or another device and dtype.",
+        )
+    if not is_installed:
+        raise NotInstalled(
+            "flash attention was asked for and flash_attn is not installed.",
+            "pip install flash-attn, or use model.attn_implementation=auto.",
+        )
+    return "flash_attention_2"
+
+
+def check_device_map(device_map: str | dict[str, Any] | None, device: str | torch.device) -> None:
+    """Refuse a device map that says something else than the device.
+
+    Raises:
+        BadUsage: If both are given.
+    """
+    if device_map is not None and str(device) != "auto":
+        raise BadUsage(
+            f"device={str(device)!r} and device_map={device_map!r} both say where the model goes.", "Leave one out."
+        )
+
+
+def require_pinned(source: str) -> None:
+    """Refuse to run the code of a checkpoint that could change under its name.
+
+    Raises:
+        BadUsage: If ``source`` is no hub id with a commit of 40 hexadecimal digits.
+    """
+    if PINNED_SOURCE.fullmatch(source) is None:
+        raise BadUsage(
+            f"remote_code was asked for with {source!r}: code is only run from a pinned commit, "
+            "owner/name@<40 hexadecimal digits>; a branch, a tag or a folder can change.",
+            "Read the code, then name its commit; or leave remote_code out.",
+        )
+
+
+def choose_quantization(name: str, device: str | torch.device) -> Any | None:
+    """Return what transformers takes as ``quantization_config`` for a quantization by name; None for ``none``.
+
+    Raises:
+        BadUsage, NotInstalled: If it cannot be computed here.
+    """
+    if name == "none":
+        return None
+    quantizer = quantizers.get(name)
+    quantizer.check(str(device))
+    return quantizer.config(str(device))
+
+
+def describe_loading(loaded: LoadedModel) -> str:
+    """Return one line on what was loaded, where, in which format, and why so where it was not asked for.
+
+    Such as ``nano (<family>): cpu, float32, sdpa attention, not quantized; no CUDA or MPS device is here``.
+    """
+    config = loaded.model.config
+    placed = getattr(loaded.model, "hf_device_map", None) or {}
+    devices = sorted({str(device) for device in placed.values()}) or [str(loaded.device)]
+    parts = [
+        "+".join(devices),
+        _short(loaded.dtype),
+        f"{loaded.attn_implementation.removesuffix('_attention_2')} attention",
+        _stored(getattr(config, "quantization_config", None)),
+    ]
+    if any("lora_" in name for name, _ in loaded.model.named_parameters()):
+        parts.append("adapter beside the weights")
+    why = _why(loaded.device)
+    return f"{loaded.source} ({loaded.family.name}): {', '.join(parts)}{f'; {why}' if why else ''}"
+
+
+def _stored(quantization: Any) -> str:
+    if quantization is None:
+        return "not quantized"
+    values = quantization if isinstance(quantization, dict) else quantization.to_dict()
+    if values.get("quant_method") == "torchao":
+        kind = values.get("quant_type", {}).get("default", {})
+        return f"torchao {kind.get('_type', 'quantized').removesuffix('Config')}"
+    if values.get("load_in_4bit"):
+        double = " with double quantization" if values.get("bnb_4bit_use_double_quant") else ""
+        return f"{values.get('bnb_4bit_quant_type', '4 bit')}{double}"
+    return "int8 (LLM.int8)" if values.get("load_in_8bit") else str(values.get("quant_method", "quantized"))
+
+
+def _why(device: torch.device) -> str:
+    if device.type == "cpu":
+        has_other = torch.cuda.is_available() or torch.backends.mps.is_available()
+        return "" if has_other else "no CUDA or MPS device is here"
+    if device.type == "cuda":
+        return torch.cuda.get_device_name(device)
+    return ""
+
+
+def _short(dtype: torch.dtype) -> str:
+    return str(dtype).removeprefix("torch.")

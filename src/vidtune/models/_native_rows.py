@@ -1,0 +1,100 @@
+"""How a conversation with a clip becomes the tensors of one row, through the checkpoint's own processor."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+import torch
+
+from vidtune.models._batch import IGNORED_LABEL, TYPE_IDS, BatchInputs
+from vidtune.models._chat import encode_chat
+from vidtune.models._tokens import lead_of, without_lead
+from vidtune.models._weights import quiet_transformers
+
+if TYPE_CHECKING:
+    from vidtune.data import Turn
+    from vidtune.media import FrameSet
+    from vidtune.models._native import NativeFamily
+
+
+def encode_row(
+    family: NativeFamily, processor: Any, turns: Sequence[Turn], frames: FrameSet | None, *, for_generation: bool
+) -> BatchInputs:
+    """Return the inputs of one conversation, as a batch of one."""
+    media: dict[str, torch.Tensor] = {}
+    clip_types: list[int] = []
+
+    def expand(piece: str, is_first: bool) -> list[int]:
+        if frames is None:
+            raise ValueError("a conversation without a clip has no piece that holds one.")
+        ids, types, tensors = family._expand(processor, piece, frames, is_first=is_first)
+        media.update(tensors)
+        clip_types.extend(types)
+        return ids
+
+    chat = encode_chat(
+        processor,
+        turns,
+        media=() if frames is None else family.media_content(frames),
+        placeholder=family.placeholder(processor),
+        end_of_turn_ids=family.end_of_turn_ids(processor),
+        for_generation=for_generation,
+        expand=expand,
+        adds_end_of_turn=family.adds_end_of_turn,
+        text_content=family.text_content,
+    )
+    ids = torch.tensor([chat.ids])
+    start, stop = chat.clip_span
+    row = BatchInputs(input_ids=ids, attention_mask=torch.ones_like(ids), **media)
+    if family.type_ids_name is not None:
+        # 0 is text. An opening token of the prompt can stand before what the processor saw.
+        types = torch.zeros_like(ids)
+        types[0, stop - len(clip_types) : stop] = torch.tensor(clip_types, dtype=torch.long)
+        row[family.type_ids_name] = types
+    if not for_generation:
+        row["labels"] = ids.masked_fill(~torch.tensor([chat.is_supervised]), IGNORED_LABEL)
+    row.visual_tokens = (chat.ids[start:stop].count(family.visual_token_id(processor)),)
+    return row
+
+
+def expand_piece(
+    family: NativeFamily, processor: Any, piece: str, frames: FrameSet, *, is_first: bool
+) -> tuple[list[int], list[int], dict[str, torch.Tensor]]:
+    """Return the ids of a piece with a clip, what each of them stands for, and the clip's tensors."""
+    lead = lead_of(processor.tokenizer, is_first=is_first)
+    with quiet_transformers():
+        encoded = processor(
+            text=[lead + piece],
+            text_kwargs={"add_special_tokens": False},
+            return_tensors="pt",
+            **family.media_inputs(frames),
+            **family.call_arguments(processor, frames),
+        )
+    all_ids = encoded.pop("input_ids")[0].tolist()
+    ids = without_lead(processor.tokenizer, all_ids, lead) or all_ids
+    name = family.type_ids_name
+    types = encoded[name][0].tolist()[-len(ids) :] if name is not None else []
+    tensors = {
+        name: value
+        for name, value in encoded.items()
+        if isinstance(value, torch.Tensor) and name not in ("attention_mask", *TYPE_IDS)
+    }
+    return ids, types, tensors
+
+
+def describe_clip(frames: FrameSet) -> dict[str, Any]:
+    """Return what transformers wants to know about a clip, for which its name is video metadata.
+
+    It takes times as frame numbers over a rate. With the times themselves over 1, clips whose frames are not evenly
+    spaced keep their true times.
+    """
+    height_px, width_px = frames.frames_thwc.shape[1:3]
+    return {
+        "total_num_frames": max(frames.duration_s, 1e-3),
+        "fps": 1.0,
+        "duration": frames.duration_s,
+        "frames_indices": list(frames.times_s),
+        "height": height_px,
+        "width": width_px,
+    }

@@ -1,0 +1,419 @@
+"""What every family has to do, as tests. A family's own test file subclasses ``FamilyContract``:
+
+    class TestSmolVLM(FamilyContract):
+        name = "smolvlm"
+        make_folder = staticmethod(make_tiny_folder)
+
+and gets all of them, on a tiny random checkpoint of the real classes.
+"""
+
+from __future__ import annotations
+
+import re
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, ClassVar
+
+import numpy as np
+import pytest
+import torch
+from safetensors.torch import load_file, save_file
+from tests.inference.conftest import make_config, write_qved
+from tests.media.writing import write_clip
+from tests.models.prompts import ask, converse, make_frames
+
+from vidtune.adapters import AdapterConfig, attach_adapter, save_adapter
+from vidtune.core.durable import RecordLog
+from vidtune.core.errors import ModelMismatch
+from vidtune.core.rundir import RunDirectory
+from vidtune.data import Turn
+from vidtune.inference import GenerationConfig, Request, generate, load_for_inference, predict_dataset
+from vidtune.media import FrameSet
+from vidtune.models import IGNORED_LABEL, BatchInputs, LoadedModel, families, load_model
+from vidtune.models.embedders.vision_tower import VisionTowerEmbedder
+
+QUESTION = "Which exercise is this, and what should be corrected?"
+ANSWER = "squats - the knees move inwards"
+NUM_NEW = 6
+
+
+class FamilyContract:
+    """Tests that hold for every family. Attributes say in what one may differ."""
+
+    name: ClassVar[str]
+    """Of the family."""
+
+    make_folder: ClassVar[Callable[..., Path]]
+    """``make_folder(path, seed=0)`` writes a tiny checkpoint, model and processor, and returns its folder."""
+
+    clip_shapes: ClassVar[tuple[tuple[int, int, int], ...]] = ((4, 56, 84), (5, 70, 56), (1, 120, 100), (8, 56, 56))
+    """(frames, height, width) of the clips that are tried."""
+
+    has_system_turn: ClassVar[bool] = True
+    """Whether its chat template knows system turns."""
+
+    linears_left_alone: ClassVar[str] = r"lm_head"
+    """Pattern of linear layers that no tower's targets hit."""
+
+    embeds_frames: ClassVar[bool] = True
+    """Whether its model makes features of frames apart from a prompt."""
+
+    text_key: ClassVar[str] = ""
+    """A weight to take away in the test of missing keys, as the file names it; "" takes the last one."""
+
+    @pytest.fixture(scope="class")
+    @classmethod
+    def folder(cls, tmp_path_factory: pytest.TempPathFactory) -> Path:
+        """A tiny checkpoint; do not write into it."""
+        return cls.make_folder(tmp_path_factory.mktemp(cls.name) / "tiny")
+
+    @pytest.fixture(scope="class")
+    @classmethod
+    def loaded(cls, folder: Path) -> LoadedModel:
+        """The tiny checkpoint, loaded; do not change it."""
+        return load_model(folder, device="cpu")
+
+    # What the library itself makes of a conversation
+
+    def reference_media(self, frames: FrameSet) -> dict[str, Any]:
+        """Return what a user of the library would pass for a clip, written without our own hooks."""
+        if families.get(self.name).frame_policy.frames_as == "images":
+            return {"images": list(frames.frames_thwc)}
+        metadata = {
+            "total_num_frames": len(frames.indices),
+            "fps": frames.fps,
+            "duration": frames.duration_s,
+            "frames_indices": list(frames.indices),
+        }
+        return {
+            "videos": [frames.frames_thwc],
+            "videos_kwargs": {"do_sample_frames": False, "video_metadata": [metadata]},
+        }
+
+    def reference(
+        self, loaded: LoadedModel, turns: tuple[Turn, ...], frames: FrameSet | None, *, for_generation: bool
+    ) -> dict[str, torch.Tensor]:
+        """Return what the library's processor makes of a conversation."""
+        processor = loaded.processor
+        family: Any = loaded.family
+        messages = [{"role": turn.role, "content": family.text_content(turn.role, turn.text)} for turn in turns]
+        media = {} if frames is None else self.reference_media(frames)
+        if frames is not None:
+            first = next(message for message in messages if message["role"] == "user")
+            question = next(turn.text for turn in turns if turn.role == "user")
+            first["content"] = [*family.media_content(frames), {"type": "text", "text": question}]
+        text = processor.apply_chat_template(messages, tokenize=False, add_generation_prompt=for_generation)
+        text = self.corrected(text)
+        bos = processor.tokenizer.bos_token
+        encoded = processor(
+            text=[text],
+            return_tensors="pt",
+            text_kwargs={"add_special_tokens": not (bos and text.startswith(bos))},
+            **media,
+        )
+        return {name: value for name, value in encoded.items() if isinstance(value, torch.Tensor)}
+
+    def corrected(self, rendered: str) -> str:
+        """Return what the chat template should have written; override where it is not the same in training."""
+        return rendered
+
+    # Loading
+
+    def test_a_folder_is_opened_by_this_family(self, loaded: LoadedModel, folder: Path):
+        assert loaded.family is families.get(self.name)
+        assert loaded.family.name == self.name
+        assert not loaded.model.training
+        assert sum(parameter.numel() for parameter in loaded.model.parameters()) < 5_000_000
+
+    def test_a_missing_and_an_unexpected_weight_are_named(self, folder: Path, tmp_path: Path):
+        copy = _copy(folder, tmp_path)
+        tensors = load_file(copy / "model.safetensors")
+        gone = self.text_key or sorted(tensors)[-1]
+        del tensors[gone]
+        tensors["stray.weight"] = torch.zeros(2)
+        save_file(tensors, copy / "model.safetensors", metadata={"format": "pt"})
+
+        with pytest.raises(ModelMismatch, match=r"1 missing .*1 unexpected .*stray\.weight"):
+            load_model(copy)
+
+    def test_half_precision_answers(self, folder: Path):
+        loaded = load_model(folder, device="cpu", dtype="bfloat16")
+
+        [answer] = generate(
+            loaded, [Request(ask(QUESTION), make_frames(4, 56, 84))], GenerationConfig(max_new_tokens=2)
+        )
+
+        assert answer.num_new_tokens == 2
+
+    # Prompts and labels
+
+    @pytest.mark.parametrize("index", range(4))
+    def test_a_prompt_and_its_logits_are_those_of_the_librarys_processor(
+        self, loaded: LoadedModel, index: int, record_property: Any
+    ):
+        num_frames, height_px, width_px = self.clip_shapes[index]
+        frames = make_frames(num_frames, height_px, width_px, seed=index)
+        turns = ask(QUESTION)
+
+        batch = loaded.family.encode_prompts(loaded.processor, [(turns, frames)])
+
+        expected = self.reference(loaded, turns, frames, for_generation=True)
+        _assert_same(batch, expected)
+        with torch.no_grad():
+            given, wanted = (loaded.model(**inputs, use_cache=False).logits for inputs in (batch, expected))
+        difference = float((given - wanted).abs().max())
+        record_property("max_abs_logit_difference", difference)
+        assert difference < 1e-5
+
+    @pytest.mark.parametrize("has_clip", [True, False])
+    def test_a_conversation_is_what_the_library_makes_of_it(self, loaded: LoadedModel, has_clip: bool):
+        turns = converse(QUESTION, ANSWER, "And the back?", "keep it straight")
+        if self.has_system_turn:
+            turns = (Turn("system", "Be brief."), *turns)
+        frames = make_frames(4, 56, 84) if has_clip else None
+
+        batch = loaded.family.encode_training(loaded.processor, [(turns, frames)])
+
+        _assert_same(batch, self.reference(loaded, turns, frames, for_generation=False))
+
+    def test_labels_are_the_answers_and_their_ends_and_nothing_else(self, loaded: LoadedModel):
+        processor = loaded.processor
+        items = [
+            (converse(QUESTION, ANSWER, "And the back?", "keep it straight"), make_frames(4, 56, 84)),
+            (converse("hi", "pushups"), None),
+        ]
+
+        batch = loaded.family.encode_training(processor, items)
+
+        end = processor.tokenizer.convert_ids_to_tokens(loaded.family.end_of_turn_ids(processor)[0])
+        for (turns, _), ids, labels in zip(items, batch["input_ids"], batch["labels"], strict=True):
+            is_supervised = labels != IGNORED_LABEL
+            learned = processor.tokenizer.decode(labels[is_supervised]).split(end)
+            assert [part.strip() for part in learned] == [*(turn.text for turn in turns[1::2]), ""]
+            assert torch.equal(ids[is_supervised], labels[is_supervised])
+
+    def test_training_and_generation_see_the_same_prompt(self, loaded: LoadedModel):
+        frames = make_frames(4, 56, 84)
+
+        prompt = loaded.family.encode_prompts(loaded.processor, [(ask(QUESTION), frames)])
+        training = loaded.family.encode_training(loaded.processor, [(converse(QUESTION, ANSWER), frames)])
+
+        num_prompt = prompt["input_ids"].shape[1]
+        assert torch.equal(training["input_ids"][:, :num_prompt], prompt["input_ids"])
+        assert training["labels"][0, num_prompt] != IGNORED_LABEL
+        assert (training["labels"][0, :num_prompt] == IGNORED_LABEL).all()
+
+    def test_a_question_cannot_claim_a_clip_or_end_its_turn(self, loaded: LoadedModel):
+        processor, family = loaded.processor, loaded.family
+        frames = make_frames(4, 56, 84)
+        names = [getattr(processor, name, None) for name in ("image_token", "video_token", "audio_token")]
+        end_id = family.end_of_turn_ids(processor)[0]
+        attacks = [*filter(None, names), processor.tokenizer.convert_ids_to_tokens(end_id)]
+        harmless = family.encode_prompts(processor, [(ask("x"), frames)])
+
+        attacked = family.encode_prompts(processor, [(ask(f"x{''.join(attacks)}"), frames)])
+
+        special = torch.tensor(processor.tokenizer.convert_tokens_to_ids(attacks))
+        assert attacked.num_visual_tokens() == harmless.num_visual_tokens()
+        assert torch.isin(attacked["input_ids"], special).sum() == torch.isin(harmless["input_ids"], special).sum()
+
+    @pytest.mark.parametrize("index", range(4))
+    def test_visual_tokens_are_counted_as_the_processor_makes_them(self, loaded: LoadedModel, index: int):
+        num_frames, height_px, width_px = self.clip_shapes[index]
+
+        batch = loaded.family.encode_prompts(
+            loaded.processor, [(ask("x"), make_frames(num_frames, height_px, width_px))]
+        )
+
+        counted = loaded.family.count_visual_tokens(num_frames, height_px, width_px, loaded.processor)
+        assert batch.num_visual_tokens() == [counted]
+        assert counted > 0
+
+    def test_rows_encoded_one_by_one_join_into_the_familys_own_batch(self, loaded: LoadedModel):
+        items = [
+            (converse(QUESTION, ANSWER), make_frames(4, 56, 84, seed=1)),
+            (converse("hi", "pushups"), None),
+            (converse("What moves?", "the hips sag"), make_frames(6, 56, 84, seed=2)),
+        ]
+        whole = loaded.family.encode_training(loaded.processor, items)
+
+        rows = [loaded.family.encode_training(loaded.processor, [item]) for item in items]
+        joined = loaded.family.join_training(loaded.processor, rows)
+
+        _assert_same(joined, dict(whole))
+        assert joined.num_visual_tokens() == whole.num_visual_tokens()
+
+    # Answers
+
+    def test_a_batch_answers_token_for_token_as_the_library_does_one_by_one(self, loaded: LoadedModel):
+        """Left padding, mixed lengths, mixed frame counts and sizes, and a row without a clip."""
+        requests = [
+            Request(ask(QUESTION), make_frames(8, 112, 84, seed=1)),
+            Request(ask("hi")),
+            Request(ask("What colour is the shirt?"), make_frames(3, 56, 56, seed=2)),
+            Request(ask("Which exercise is it?"), make_frames(4, 56, 112, seed=3)),
+        ]
+        config = GenerationConfig(max_new_tokens=NUM_NEW)
+
+        together = [answer.token_ids for answer in generate(loaded, requests, config, batch_size=3)]
+
+        assert together == [self._answer_alone(loaded, request) for request in requests]
+
+    def _answer_alone(self, loaded: LoadedModel, request: Request) -> tuple[int, ...]:
+        batch = loaded.family.encode_prompts(loaded.processor, [(request.turns, request.frames)])
+        stop_ids = list(loaded.family.end_of_turn_ids(loaded.processor))
+        output = loaded.model.generate(
+            **batch, max_new_tokens=NUM_NEW, do_sample=False, eos_token_id=stop_ids, pad_token_id=stop_ids[0]
+        )
+        return tuple(output[0, batch["input_ids"].shape[1] :].tolist())
+
+    def test_the_clip_changes_the_answer(self, loaded: LoadedModel):
+        logits = [
+            _logits(
+                loaded, loaded.family.encode_prompts(loaded.processor, [(ask("x"), make_frames(4, 56, 84, seed=seed))])
+            )
+            for seed in (1, 2)
+        ]
+
+        assert (logits[0] - logits[1]).abs().max() > 1e-3
+
+    # Towers
+
+    def test_its_vision_tower_embeds_frames(self, loaded: LoadedModel):
+        frames_thwc = make_frames(3, 56, 84).frames_thwc
+        if not self.embeds_frames:
+            with pytest.raises(ModelMismatch, match="cannot embed frames"):
+                VisionTowerEmbedder(loaded)
+            return
+
+        features_td = VisionTowerEmbedder(loaded).embed_frames(frames_thwc)
+
+        assert features_td.shape[0] == 3
+        assert np.isfinite(features_td).all()
+        assert np.abs(features_td[0] - features_td[1]).max() > 1e-4
+
+    def test_every_parameter_belongs_to_a_tower(self, loaded: LoadedModel):
+        found = {loaded.family.modality_of(name) for name, _ in loaded.model.named_parameters()}
+
+        assert found <= set(loaded.family.modalities)
+        assert {"vision", "projector", "language"} <= found
+
+    def test_targets_are_the_linear_layers_of_their_tower_and_no_others(self, loaded: LoadedModel):
+        linears = {name for name, module in loaded.model.named_modules() if isinstance(module, torch.nn.Linear)}
+        every = [name for name, _ in loaded.model.named_modules()]
+        hit = {
+            modality: {name for name in every if re.fullmatch(loaded.family.linear_targets(modality), name)}
+            for modality in ("vision", "projector", "language", "audio")
+        }
+
+        left_alone = {name for name in linears if re.fullmatch(self.linears_left_alone, name)}
+        assert set.union(*hit.values()) == linears - left_alone
+        assert hit["vision"]
+        assert hit["language"]
+        for modality, names in hit.items():
+            assert {loaded.family.modality_of(name) for name in names} <= {modality}
+
+    @pytest.mark.parametrize("modality", ["vision", "language"])
+    def test_a_lora_step_changes_its_tower_only(self, folder: Path, modality: str):
+        loaded = load_model(folder, device="cpu")
+        before = {name: value.detach().clone() for name, value in loaded.model.named_parameters()}
+        model = _tune(loaded, modality)
+
+        changed = set()
+        for name, value in model.named_parameters():
+            if "lora_" in name:
+                if "lora_B" in name and value.detach().abs().max() > 0:
+                    changed.add(loaded.family.modality_of(name))
+            else:
+                bare = name.removeprefix("base_model.model.").replace(".base_layer", "")
+                assert torch.equal(value, before[bare]), f"{bare} has changed"
+
+        assert changed == {modality}
+
+    # Saving
+
+    def test_a_saved_model_gives_the_same_logits(self, loaded: LoadedModel, tmp_path: Path):
+        loaded.model.save_pretrained(tmp_path)
+        loaded.processor.save_pretrained(tmp_path)
+
+        again = load_model(tmp_path, device="cpu")
+
+        inputs = [
+            one.family.encode_prompts(one.processor, [(ask(QUESTION), make_frames(4, 56, 84))])
+            for one in (loaded, again)
+        ]
+        _assert_same(inputs[1], dict(inputs[0]))
+        assert torch.equal(_logits(again, inputs[1]), _logits(loaded, inputs[0]))
+
+    def test_a_saved_adapter_gives_the_same_logits(self, folder: Path, tmp_path: Path):
+        loaded = load_model(folder, device="cpu")
+        plain = _logits(loaded, self._batch(loaded))
+        model = _tune(loaded, "vision", "language").eval()
+        with torch.no_grad():
+            tuned = model(**self._batch(loaded), use_cache=False).logits
+        save_adapter(model, tmp_path / "adapter")
+
+        again = load_for_inference(tmp_path / "adapter", device="cpu")
+
+        assert (tuned - plain).abs().max() > 1e-3
+        torch.testing.assert_close(_logits(again, self._batch(again)), tuned, rtol=1e-4, atol=2e-4)
+
+    def _batch(self, loaded: LoadedModel) -> BatchInputs:
+        return loaded.family.encode_prompts(loaded.processor, [(ask(QUESTION), make_frames(4, 56, 84))])
+
+    # The whole way
+
+    def test_predict_answers_about_real_videos(self, folder: Path, tmp_path: Path):
+        for index in range(2):
+            write_clip(tmp_path / "clips" / f"{index}.mp4", num_frames=12, width=84, height=56, seed=index)
+        data = write_qved(tmp_path / "test.json", ["0.mp4", "1.mp4"])
+        config = make_config(folder, data, tmp_path / "clips")
+
+        summary = predict_dataset(config, RunDirectory(tmp_path / "run"))
+
+        records = RecordLog(RunDirectory(tmp_path / "run").predictions).read()
+        assert (summary.num_ok, summary.num_errors) == (2, 0), [record.get("error") for record in records]
+        assert all(record["num_visual_tokens"] > 0 for record in records)
+
+
+def _assert_same(batch: BatchInputs, expected: dict[str, torch.Tensor]) -> None:
+    """Compare all tensors; types of tokens may be left out where the model does not want them."""
+    missing = set(expected) - set(batch) - {"mm_token_type_ids", "token_type_ids"}
+    assert not missing
+    for name in set(batch) - {"labels"}:
+        torch.testing.assert_close(
+            batch[name], expected[name], rtol=0, atol=1e-6, equal_nan=True, msg=lambda text, n=name: f"{n}: {text}"
+        )
+
+
+def _logits(loaded: LoadedModel, batch: BatchInputs) -> torch.Tensor:
+    with torch.no_grad():
+        logits: torch.Tensor = loaded.model(**batch, use_cache=False).logits
+    return logits
+
+
+def _tune(loaded: LoadedModel, *modalities: str) -> Any:
+    """Return the model after a LoRA step large enough to be seen."""
+    config = AdapterConfig(kind="lora", rank=4, alpha=8, dropout=0.0, modalities=modalities)
+    targets = {modality: loaded.family.linear_targets(modality) for modality in ("vision", "projector", "language")}
+    torch.manual_seed(0)
+    model = attach_adapter(loaded.model, config, targets, modality_of=loaded.family.modality_of)
+    batch = loaded.family.encode_training(
+        loaded.processor,
+        [
+            (converse(QUESTION, ANSWER), make_frames(4, 56, 84)),
+            (converse("What moves?", "the hips sag"), make_frames(2, 56, 84)),
+        ],
+    )
+    optimizer = torch.optim.AdamW([value for value in model.parameters() if value.requires_grad], lr=1e-2)
+    model.train()
+    for _ in range(2):
+        model(**batch, use_cache=False).loss.backward()
+        optimizer.step()
+        optimizer.zero_grad()
+    return model
+
+
+def _copy(folder: Path, tmp_path: Path) -> Path:
+    return Path(shutil.copytree(folder, tmp_path / "copy"))
