@@ -173,6 +173,9 @@ def decord_decoders() -> dict[str, Reader]:
 
 def transformers_loaders() -> dict[str, Reader]:
     """Return ``load_video``, which chooses its frames by itself."""
+    from vidtune.models import ensure_torchvision
+
+    ensure_torchvision()
     from transformers.video_utils import load_video
 
     def read(path: Path, times_s: Sequence[float], backend: str) -> Frames:

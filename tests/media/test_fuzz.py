@@ -74,7 +74,7 @@ def is_said(frameset: FrameSet) -> bool:
 
 def num_listed(data: bytes) -> int:
     """Return how many frames the container itself has, asked without our reader: in its header or as packets."""
-    with av.open(io.BytesIO(data)) as container:
+    with av.open(io.BytesIO(data), metadata_errors="replace") as container:
         stream = container.streams.video[0]
         num_in_header = stream.frames if container.format.name == "avi" else 0
         num_there = sum(packet.size > 0 and not packet.is_discard for packet in container.demux(stream))
