@@ -1,27 +1,9 @@
 import json
-import sys
 
 import pytest
 from tests.data.test_doctor import sick_folder
 from tests.data.writing import qved, write
 from tests.media.phone_clips import write_scene
-
-from vidtune.cli import cli
-from vidtune.cli._shell import run_guarded
-
-
-@pytest.fixture
-def vidtune(monkeypatch, capsys):
-    def run(*arguments):
-        monkeypatch.setattr(sys, "argv", ["vidtune", *map(str, arguments)])
-        try:
-            status = run_guarded(cli)
-        except SystemExit as exc:
-            status = exc.code
-        captured = capsys.readouterr()
-        return status or 0, captured.out, captured.err
-
-    return run
 
 
 def test_a_sick_data_set_exits_65_with_one_screen(vidtune, tmp_path):

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import platform
-import sys
 from collections.abc import Mapping
-from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +10,7 @@ import yaml
 
 from vidtune.config import dump_config
 from vidtune.core.durable import RecordLog, fsync_folder, read_json, write_atomic, write_json
+from vidtune.core.environment import describe_environment
 from vidtune.core.errors import RunCorrupt, RunMismatch
 from vidtune.core.rundir import RunDirectory
 from vidtune.inference._config import PredictConfig
@@ -159,18 +157,8 @@ def _environment(loaded: LoadedModel) -> dict[str, Any]:
 
     from vidtune.inference._options import describe_loading
 
-    versions = {}
-    for name in _PACKAGES:
-        try:
-            versions[name] = metadata.version(name)
-        except metadata.PackageNotFoundError:
-            versions[name] = "not installed"
     return {
-        "schema": 1,
-        "python": sys.version.split()[0],
-        "platform": platform.platform(),
-        "machine": platform.machine(),
-        "packages": versions,
+        **describe_environment(_PACKAGES),
         "num_threads": torch.get_num_threads(),
         "model_loaded": describe_loading(loaded),
         "device": str(loaded.device),

@@ -11,11 +11,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, Self, TypeVar
+from typing import TYPE_CHECKING, Any, Protocol, Self, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
+from vidtune.media._clip import PacketSizes
 from vidtune.media._probe import VideoInfo
 from vidtune.media.embedding import get_embedder
 
@@ -38,21 +39,13 @@ class FirstPass:
     """When each appears, in seconds after the first frame of the clip; ascending."""
 
 
-class Packets(NamedTuple):
-    """The coded frames of a clip, in the order in which they appear."""
-
-    times_s: NDArray[np.float64]
-    sizes_bytes: NDArray[np.int64]
-    is_keyframe: NDArray[np.bool_]
-
-
 class ClipReader(Protocol):
     """Where a view gets its frames from."""
 
     def scan(self, rate_hz: float, max_side_px: int) -> FirstPass:
         """Return small frames of the whole clip, about ``rate_hz`` a second."""
 
-    def packets(self) -> Packets:
+    def packets(self) -> PacketSizes:
         """Return the sizes of the coded frames; decodes nothing."""
 
 
@@ -98,7 +91,7 @@ class ClipView:
         key = ("scan", min(rate_hz, self.info.fps), max_side_px)
         return self._once(key, lambda: self._reader.scan(key[1], max_side_px))
 
-    def packets(self) -> Packets:
+    def packets(self) -> PacketSizes:
         """Return the sizes of the coded frames; decodes nothing."""
         return self._once(("packets",), self._reader.packets)
 
@@ -159,16 +152,15 @@ class _SourceReader:
         self._limits = limits
 
     def scan(self, rate_hz: float, max_side_px: int) -> FirstPass:
-        from vidtune.media import _scan
+        from vidtune.media._read import scan
 
-        found = _scan.scan(self._source, rate_hz=rate_hz, max_side_px=max_side_px, limits=self._limits)
+        found = scan(self._source, rate_hz=rate_hz, max_side_px=max_side_px, limits=self._limits)
         return FirstPass(found.frames_thwc, np.asarray(found.times_s, dtype=np.float64))
 
-    def packets(self) -> Packets:
-        from vidtune.media import _scan
+    def packets(self) -> PacketSizes:
+        from vidtune.media._read import packet_sizes
 
-        times_s, sizes_bytes, is_keyframe = _scan.packet_sizes(self._source, limits=self._limits)
-        return Packets(times_s, sizes_bytes, is_keyframe)
+        return packet_sizes(self._source, limits=self._limits)
 
 
 class _MemoryReader:
@@ -191,10 +183,10 @@ class _MemoryReader:
             frames_thwc = np.stack([cv2.resize(frame, size, interpolation=cv2.INTER_AREA) for frame in frames_thwc])
         return FirstPass(frames_thwc, indices / self._fps)
 
-    def packets(self) -> Packets:
+    def packets(self) -> PacketSizes:
         # Frames in memory are not coded: each is a key frame, and all take the same room.
         num_frames = len(self._frames_thwc)
-        return Packets(
+        return PacketSizes(
             np.arange(num_frames) / self._fps,
             np.full(num_frames, self._frames_thwc[0].nbytes, dtype=np.int64),
             np.ones(num_frames, dtype=np.bool_),

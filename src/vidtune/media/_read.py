@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from vidtune.media._cache import FrameCache, source_hash_of
 from vidtune.media._clip import Clip, PacketSizes, ReadMode, Scan, Wanted, WantedScan, part_of
-from vidtune.media._clip_view import ClipView, FirstPass, Packets
+from vidtune.media._clip_view import ClipView, FirstPass
 from vidtune.media._frameset import FrameSet
 from vidtune.media._limits import ReadLimits
 from vidtune.media._sampling import SamplingConfig, Selection, selectors
@@ -195,9 +195,9 @@ class _PartReader:
         found = self._clip.scan(WantedScan(rate_hz, max_side_px, False, self._start_s, self._end_s))
         return FirstPass(found.frames_thwc, found.times_s - self._start_s)
 
-    def packets(self) -> Packets:
+    def packets(self) -> PacketSizes:
         sizes = self._clip.packet_sizes()
         is_inside = (sizes.times_s >= self._start_s) & (sizes.times_s < self._end_s)
-        return Packets(
+        return PacketSizes(
             sizes.times_s[is_inside] - self._start_s, sizes.sizes_bytes[is_inside], sizes.is_keyframe[is_inside]
         )

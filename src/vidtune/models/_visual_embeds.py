@@ -1,4 +1,4 @@
-"""Where the features of a clip take the places of their placeholder tokens, for models that we compose ourselves."""
+"""What models that we compose ourselves share: which layer of a tower is read, and where its features go."""
 
 from __future__ import annotations
 
@@ -36,3 +36,13 @@ def place_features(
         )
     features_nh = features_nh.to(device=embeds_bth.device, dtype=embeds_bth.dtype)
     return embeds_bth.masked_scatter(is_placeholder_bt[..., None].to(embeds_bth.device), features_nh)
+
+
+def num_layers_read(num_layers: int, select_layer: int) -> int:
+    """Return how many layers lie before a hidden state; hidden state 0 is the embedding, -1 that of the last layer.
+
+    Example:
+        >>> num_layers_read(27, -2)
+        26
+    """
+    return select_layer if select_layer >= 0 else num_layers + 1 + select_layer

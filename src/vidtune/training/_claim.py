@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import platform
-import sys
-from importlib import metadata
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +9,7 @@ import torch
 
 from vidtune.config import config_hash, dump_config
 from vidtune.core.durable import write_atomic, write_json
+from vidtune.core.environment import describe_environment
 from vidtune.core.errors import RunMismatch
 from vidtune.core.rundir import RunDirectory
 from vidtune.training._config import TrainConfig
@@ -46,18 +44,8 @@ def _first_differences(path: Path, config: TrainConfig) -> str:
 
 def _environment() -> dict[str, Any]:
     packages = ("vidtune", "torch", "transformers", "peft", "bitsandbytes", "av", "numpy", "safetensors")
-    versions = {}
-    for name in packages:
-        try:
-            versions[name] = metadata.version(name)
-        except metadata.PackageNotFoundError:
-            versions[name] = "not installed"
     return {
-        "schema": 1,
-        "python": sys.version.split()[0],
-        "platform": platform.platform(),
-        "machine": platform.machine(),
-        "packages": versions,
+        **describe_environment(packages),
         "num_threads": torch.get_num_threads(),
         "cuda_devices": [torch.cuda.get_device_name(index) for index in range(torch.cuda.device_count())],
     }

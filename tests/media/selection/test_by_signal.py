@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from tests.media.selection.films import FPS, scenes_film, view_of
 
 from vidtune.media import ClipView, SamplingConfig, selectors
-from vidtune.media._clip_view import Packets
+from vidtune.media._clip import PacketSizes
 from vidtune.media._signals import (
     content_change,
     flow_magnitude,
@@ -123,9 +123,9 @@ def test_motion_by_packets_decodes_nothing() -> None:
         def scan(self, rate_hz: float, max_side_px: int) -> None:
             raise AssertionError("no frame may be read")
 
-        def packets(self) -> Packets:
+        def packets(self) -> PacketSizes:
             sizes = np.where((np.arange(100) >= 60) & (np.arange(100) < 70), 900, 10)
-            return Packets(np.arange(100) / 10, sizes, np.arange(100) == 0)
+            return PacketSizes(np.arange(100) / 10, sizes, np.arange(100) == 0)
 
     info = ClipView.from_frames(np.zeros((100, 8, 8, 3), np.uint8), fps=10.0).info
     sampling = SamplingConfig(kind="motion", num_frames=8, options={"measure": "packets"})
@@ -180,8 +180,8 @@ def test_key_frames_are_spread_without_repeats(keys: list[float], num: int) -> N
 
 def test_too_few_key_frames_are_filled_up_and_said_to_be() -> None:
     class TwoKeys:
-        def packets(self) -> Packets:
-            return Packets(np.arange(100) / 10, np.ones(100, np.int64), np.isin(np.arange(100), [0, 50]))
+        def packets(self) -> PacketSizes:
+            return PacketSizes(np.arange(100) / 10, np.ones(100, np.int64), np.isin(np.arange(100), [0, 50]))
 
     info = ClipView.from_frames(np.zeros((100, 8, 8, 3), np.uint8), fps=10.0).info
 

@@ -17,8 +17,9 @@ from vidtune.core.durable import read_json
 from vidtune.core.errors import ModelMismatch, ModelUnavailable
 from vidtune.models._checkpoint_map import KeyMap, MappedCheckpoint, read_safetensors
 from vidtune.models._source import find_checkpoint
+from vidtune.models._visual_embeds import num_layers_read
 from vidtune.models.families.mobile_videogpt.configuration import PROJECTOR_TYPE, MobileVideoGptConfig
-from vidtune.models.families.mobile_videogpt.modeling import MobileVideoGptForCausalLM, num_layers_read
+from vidtune.models.families.mobile_videogpt.modeling import MobileVideoGptForCausalLM
 from vidtune.models.families.mobile_videogpt.processing import MobileVideoGptProcessor
 
 IMAGE_TOWER_FOLDER = "image_vision_tower"

@@ -19,7 +19,7 @@ from torch import nn
 from transformers import initialization as init
 from transformers.modeling_outputs import CausalLMOutputWithPast
 
-from vidtune.models._visual_embeds import embed_tokens, place_features
+from vidtune.models._visual_embeds import embed_tokens, num_layers_read, place_features
 from vidtune.models.families.mobile_videogpt.configuration import MobileVideoGptConfig
 from vidtune.models.families.mobile_videogpt.frame_scoring import select_frames
 from vidtune.models.families.mobile_videogpt.mixer import BiMambaMixer
@@ -211,16 +211,6 @@ class MobileVideoGptForCausalLM(Qwen2ForCausalLM):  # type: ignore[misc]
         if inputs.get("pixel_values_videos") is None:
             inputs.pop("pixel_values_context", None)
         return inputs
-
-
-def num_layers_read(num_layers: int, select_layer: int) -> int:
-    """Return how many layers lie before a hidden state; hidden state 0 is the embedding, -1 that of the last layer.
-
-    Example:
-        >>> num_layers_read(12, -2)
-        11
-    """
-    return select_layer if select_layer >= 0 else num_layers + 1 + select_layer
 
 
 def init_video_tower(module: nn.Module) -> None:

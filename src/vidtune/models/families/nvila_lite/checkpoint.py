@@ -16,8 +16,9 @@ import torch
 from vidtune.core.durable import read_json
 from vidtune.core.errors import ModelMismatch, ModelUnavailable
 from vidtune.models._checkpoint_map import KeyMap, MappedCheckpoint, read_safetensors
+from vidtune.models._visual_embeds import num_layers_read
 from vidtune.models.families.nvila_lite.configuration import PROJECTOR_TYPE, NvilaLiteConfig
-from vidtune.models.families.nvila_lite.modeling import NvilaLiteForConditionalGeneration, num_layers_read
+from vidtune.models.families.nvila_lite.modeling import NvilaLiteForConditionalGeneration
 from vidtune.models.families.nvila_lite.processing import NvilaLiteProcessor
 
 PARTS = ("llm", "mm_projector", "vision_tower")

@@ -11,7 +11,7 @@ import torch
 import transformers
 from transformers.modeling_outputs import CausalLMOutputWithPast
 
-from vidtune.models._visual_embeds import embed_tokens, place_features
+from vidtune.models._visual_embeds import embed_tokens, num_layers_read, place_features
 from vidtune.models.families.nvila_lite.configuration import NvilaLiteConfig
 from vidtune.models.families.nvila_lite.projector import DownSampleProjector
 
@@ -129,13 +129,3 @@ def _tower(config: NvilaLiteConfig) -> Any:
     tower = SiglipVisionModel(part)
     tower.post_layernorm = torch.nn.Identity()
     return tower
-
-
-def num_layers_read(num_layers: int, select_layer: int) -> int:
-    """Return how many layers lie before a hidden state; hidden state 0 is the embedding, -1 that of the last layer.
-
-    Example:
-        >>> num_layers_read(27, -2)
-        26
-    """
-    return select_layer if select_layer >= 0 else num_layers + 1 + select_layer

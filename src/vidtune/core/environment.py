@@ -1,0 +1,27 @@
+"""What a run was made with, beside its recipe."""
+
+from __future__ import annotations
+
+import platform
+import sys
+from collections.abc import Iterable
+from importlib import metadata
+from typing import Any
+
+
+def describe_environment(packages: Iterable[str]) -> dict[str, Any]:
+    """Return Python, platform, and the versions of ``packages`` (``not installed`` where one is not)."""
+    return {
+        "schema": 1,
+        "python": sys.version.split()[0],
+        "platform": platform.platform(),
+        "machine": platform.machine(),
+        "packages": {name: _version(name) for name in packages},
+    }
+
+
+def _version(package: str) -> str:
+    try:
+        return metadata.version(package)
+    except metadata.PackageNotFoundError:
+        return "not installed"
