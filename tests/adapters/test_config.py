@@ -29,6 +29,9 @@ def test_a_written_config_reads_back_as_itself(kind: str):
 def test_a_written_config_shows_the_options_that_were_used():
     assert AdapterConfig(kind="qlora").options == {
         "rank_stabilized": False,
+        "dora": False,
+        "plus_ratio": 1.0,
+        "init": "default",
         "quant_type": "nf4",
         "double_quant": True,
         "compute_dtype": "auto",
@@ -55,10 +58,24 @@ def test_a_written_config_shows_the_options_that_were_used():
         ({"alpha": 0}, "alpha = 0"),
         ({"dropout": 1.0}, "dropout = 1.0"),
         ({"dropout": float("nan")}, "dropout = nan"),
-        ({"options": {"quant_type": "nf4"}}, r"options.quant_type: .*\(options of lora: rank_stabilized\)"),
+        (
+            {"options": {"quant_type": "nf4"}},
+            r"options.quant_type: .*\(options of lora: rank_stabilized, dora, plus_ratio, init\)",
+        ),
         ({"kind": "qlora", "options": {"quant_type": "int3"}}, "options.quant_type"),
         ({"kind": "frozen", "options": {"x": 1}}, r"options.x: .*\(options of frozen: none\)"),
         ({"r": 8}, "r: no such setting"),
+        ({"options": {"init": "loftq"}}, "init='loftq' is not known here: expected one of default, gaussian"),
+        ({"kind": "qlora", "options": {"init": "pissa"}}, "init='pissa' is not known here"),
+        ({"kind": "qlora", "options": {"quant_type": "int8", "init": "loftq"}}, "needs quant_type nf4"),
+        ({"kind": "qlora", "options": {"quant_type": "int8", "double_quant": False}}, "have no effect with quant_type"),
+        ({"kind": "prefix", "rank": 4}, "rank=4 has no effect with kind='prefix'"),
+        ({"kind": "ia3", "alpha": 4}, "alpha=4 has no effect with kind='ia3'"),
+        ({"kind": "adalora", "options": {"warmup_share": 0.5, "final_share": 0.5}}, "no step for ranks to move"),
+        ({"per_modality": {"vision": {"rank": 4}}}, "per_modality names vision, which is not tuned"),
+        ({"per_modality": {"language": {}}}, "neither rank nor alpha"),
+        ({"kind": "full", "per_modality": {"language": {"rank": 4}}}, "has no effect with kind='full'"),
+        ({"kind": "full", "options": {"last_blocks": 0}}, "options.last_blocks"),
     ],
 )
 def test_a_value_that_is_wrong_or_without_effect_is_named(values: dict[str, Any], message: str):

@@ -350,10 +350,10 @@ def test_a_damaged_record_is_a_named_error(tmp_path: Path, text: str):
 def test_an_adapter_of_a_kind_that_is_not_installed_is_a_named_error(bench: Bench, tmp_path: Path):
     save_adapter(bench.attach(CONFIGS["lora"]), tmp_path)
     record = json.loads((tmp_path / "vidtune_adapter.json").read_text())
-    record["config"]["kind"] = "temporal_lora"
+    record["config"]["kind"] = "from_elsewhere"
     (tmp_path / "vidtune_adapter.json").write_text(json.dumps(record))
 
-    with pytest.raises(ModelMismatch, match=r"Unknown adapter_kind 'temporal_lora'.*not installed here"):
+    with pytest.raises(ModelMismatch, match=r"Unknown adapter_kind 'from_elsewhere'.*not installed here"):
         load_adapter(bench.load_base(CONFIGS["lora"]), tmp_path)
 
 

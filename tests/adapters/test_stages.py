@@ -55,6 +55,17 @@ def test_tuned_weights_are_those_of_the_merged_model(bench: Bench) -> None:
         assert not torch.equal(weight.base, weight.tuned), path
 
 
+def test_tuned_weights_of_dora_are_those_of_the_merged_model(bench: Bench) -> None:
+    model = bench.tune(AdapterConfig(options={"dora": True}))
+
+    tuned = list(tuned_weights(model))
+
+    merged = dict(merge_adapter(model).named_modules())
+    assert tuned
+    for weight in tuned:
+        torch.testing.assert_close(plain_weight(merged[weight.path]), weight.tuned, atol=1e-5, rtol=1e-5)
+
+
 def test_a_plain_model_has_no_tuned_weights(bench: Bench) -> None:
     assert not list(tuned_weights(bench.load_base(PLAIN)))
 

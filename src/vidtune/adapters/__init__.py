@@ -1,11 +1,15 @@
 """Ways of tuning a model: attach, save, load, merge. The only room that knows PEFT and bitsandbytes."""
 
 from vidtune.adapters._calibration import measuring_inputs, save_scales, use_saved_scales
-from vidtune.adapters._config import AdapterConfig
+from vidtune.adapters._config import AdapterConfig, ModalityRank
 from vidtune.adapters._deltas import TunedWeight, plain_weight, tuned_weights
-from vidtune.adapters._kind import AdapterKind, Towers, adapter_kinds
+from vidtune.adapters._kind import AdapterKind, Modality, Towers, adapter_kinds
 from vidtune.adapters._lifecycle import (
+    adapter_penalty,
+    after_step,
     attach_adapter,
+    fit_weights,
+    learning_rate_multiplier,
     load_adapter,
     load_plain_adapter,
     merge_adapter,
@@ -21,20 +25,46 @@ from vidtune.adapters._record import (
 )
 from vidtune.adapters._stages import Stage, find_stages, recording, stage_root
 from vidtune.adapters._table import ModalityRow, trainable_table
+from vidtune.adapters.temporal import (
+    adapter_curves,
+    draw_gate_map,
+    export_plain_lora,
+    fit_frame_signals,
+    frame_inputs,
+    frame_signals_given,
+    gate_rows,
+    register_with_peft,
+    takes_frame_signals,
+)
+
+register_with_peft()
 
 __all__ = [
     "AdapterConfig",
     "AdapterKind",
+    "Modality",
+    "ModalityRank",
     "ModalityRow",
     "Stage",
     "Towers",
     "TunedWeight",
     "adapter_config_of",
+    "adapter_curves",
     "adapter_kinds",
+    "adapter_penalty",
+    "after_step",
     "attach_adapter",
     "base_of_adapter",
+    "draw_gate_map",
+    "export_plain_lora",
     "find_stages",
+    "fit_frame_signals",
+    "fit_weights",
+    "frame_inputs",
+    "frame_signals_given",
+    "gate_rows",
     "is_adapter_folder",
+    "learning_rate_multiplier",
     "load_adapter",
     "load_plain_adapter",
     "measuring_inputs",
@@ -47,6 +77,7 @@ __all__ = [
     "save_adapter",
     "save_scales",
     "stage_root",
+    "takes_frame_signals",
     "trainable_table",
     "tuned_weights",
     "use_saved_scales",

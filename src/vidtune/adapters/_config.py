@@ -9,21 +9,39 @@ from pydantic import Field, ValidationError, model_validator
 from vidtune.adapters._kind import Modality, adapter_kinds
 from vidtune.config import Config
 
-_SHARED_FIELDS = ("rank", "alpha", "dropout", "modalities", "modules_to_train")
+_SHARED_FIELDS = ("rank", "alpha", "dropout", "modalities", "modules_to_train", "per_modality")
+
+
+class ModalityRank(Config):
+    """How large the matrices of one tower are, where they differ from the others'."""
+
+    rank: Annotated[int, Field(ge=1, le=1024)] | None = None
+    """Rank of this tower's matrices. None: as everywhere."""
+
+    alpha: Annotated[int, Field(ge=1)] | None = None
+    """Their alpha. None: as everywhere."""
+
+    @model_validator(mode="after")
+    def _says_something(self) -> Self:
+        if self.rank is None and self.alpha is None:
+            raise ValueError("neither rank nor alpha is given: leave the tower out.")
+        return self
 
 
 class AdapterConfig(Config):
     """How a model is tuned: which method, on which towers, how large."""
 
     kind: str = "lora"
-    """`lora`: small matrices beside the frozen weights. `qlora`: the same on a base in 4 bit. `full`: the weights
-    themselves. `frozen`: nothing, for a baseline."""
+    """`lora`: small matrices beside the frozen weights. `qlora`: the same on a base in 4 or 8 bit. `adalora`: ranks
+    move to where they help. `modality_lora`: text and video tokens have a first matrix of their own. `bottleneck`:
+    small networks after attention and MLP. `ia3`: vectors that scale. `prefix`, `prompt`: virtual tokens. `full`: the
+    weights themselves. `frozen`: nothing, for a baseline."""
 
     modalities: tuple[Modality, ...] = ("language",)
-    """Towers that are tuned. Unless set: `language` for lora and qlora, all for full, none for frozen."""
+    """Towers that are tuned. Unless set: all for full, none for frozen, `language` for most."""
 
     rank: Annotated[int, Field(ge=1, le=1024)] = 16
-    """Rank of the matrices of lora and qlora. Trained parameters grow linearly with it."""
+    """Rank of the matrices, or width of the bottleneck. Trained parameters grow linearly with it."""
 
     alpha: Annotated[int, Field(ge=1)] = 32
     """What the matrices add is multiplied by alpha / rank: raise both together to keep the scale."""
@@ -34,6 +52,9 @@ class AdapterConfig(Config):
     modules_to_train: tuple[Literal["vision", "projector", "audio", "embeddings"], ...] = ()
     """What is trained whole beside the matrices, and saved with them: towers, or `embeddings`, the vectors of all
     tokens (and the head, which often is the same matrix). Worth it where the domain's words are new to the model."""
+
+    per_modality: dict[Modality, ModalityRank] = {}
+    """Rank and alpha of single towers, such as `{vision: {rank: 4}}`. Learning rates of towers stand in `optim`."""
 
     options: dict[str, Any] = {}
     """Settings that only this kind has; see its page."""
@@ -62,12 +83,18 @@ class AdapterConfig(Config):
         kind = adapter_kinds.get(self.kind)
         for name in _SHARED_FIELDS:
             value = getattr(self, name)
-            default = () if name == "modalities" else type(self).model_fields[name].default
+            default: Any = () if name == "modalities" else type(self).model_fields[name].default
             if name not in kind.uses and value != default:
                 raise ValueError(f"{name}={value!r} has no effect with kind={self.kind!r}: leave it out.")
         if "modalities" in kind.uses and not self.modalities:
             raise ValueError(
                 f"kind={self.kind!r} with no modalities tunes nothing: name a tower, or use kind='frozen'."
+            )
+        elsewhere = sorted(set(self.per_modality) - set(self.modalities))
+        if elsewhere:
+            raise ValueError(
+                f"per_modality names {', '.join(elsewhere)}, which is not tuned (modalities: "
+                f"{', '.join(self.modalities)}): add it to modalities or leave it out."
             )
         chosen = [*self.modalities, *self.modules_to_train]
         twice = sorted({name for name in chosen if chosen.count(name) > 1})

@@ -34,7 +34,7 @@ def tuned_weights(model: Any) -> Iterator[TunedWeight]:
             if base is None:
                 continue
             delta = sum(module.get_delta_weight(name).detach().float().cpu() for name in module.active_adapters)
-            yield TunedWeight(plain_path(path), base, base + delta)
+            yield TunedWeight(plain_path(path), base, _with_own_lengths(module, base + delta))
         elif hasattr(module, "original_module") and hasattr(module, "modules_to_save"):
             active = module.modules_to_save[module.active_adapters[0]]
             originals = dict(module.original_module.named_modules())
@@ -42,6 +42,15 @@ def tuned_weights(model: Any) -> Iterator[TunedWeight]:
                 base, tuned = plain_weight(originals[name]), plain_weight(part)
                 if base is not None and tuned is not None:
                     yield TunedWeight(f"{plain_path(path)}.{name}".rstrip("."), base, tuned)
+
+
+def _with_own_lengths(module: Any, weight: torch.Tensor) -> torch.Tensor:
+    """Return a weight whose rows have the lengths that DoRA learned, where it is used."""
+    for name in module.active_adapters:
+        if getattr(module, "use_dora", {}).get(name):
+            length = module.lora_magnitude_vector[name].weight.detach().float().cpu()
+            weight = weight * (length / weight.norm(dim=1))[:, None]
+    return weight
 
 
 def plain_weight(module: Any) -> torch.Tensor | None:

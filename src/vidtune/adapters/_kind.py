@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import importlib
+import pkgutil
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, Protocol
+from typing import TYPE_CHECKING, Any, Literal, Protocol, runtime_checkable
 
 from vidtune.config import Config
 from vidtune.core.registry import Registry
 
 if TYPE_CHECKING:
+    import torch
+
     from vidtune.adapters._config import AdapterConfig
 
 Modality = Literal["vision", "projector", "language", "audio"]
@@ -25,6 +29,9 @@ class Towers:
 
     modality_of: Callable[[str], str] | None = None
     """From the name of a parameter to its modality; needed to train whole towers."""
+
+    batches: Iterable[Mapping[str, torch.Tensor]] | None = None
+    """Some training batches, for kinds that look at data before they start."""
 
 
 class AdapterKind(Protocol):
@@ -57,8 +64,53 @@ class AdapterKind(Protocol):
         """Return a plain model that answers as the tuned one; ``model`` is used up."""
 
 
-adapter_kinds: Registry[AdapterKind] = Registry(
-    "adapter_kind",
-    {name: f"vidtune.adapters.kinds.{name}:KIND" for name in ("frozen", "full", "lora", "qlora")},
-)
-"""All ways of tuning by name; packages add theirs under ``vidtune.adapter_kind``."""
+@runtime_checkable
+class SetsRates(Protocol):
+    """A kind whose parts learn at different speeds."""
+
+    def learning_rate_multiplier(self, config: AdapterConfig, name: str) -> float:
+        """Return what the learning rate of the parameter of that name is multiplied by."""
+
+
+@runtime_checkable
+class AddsToLoss(Protocol):
+    """A kind with a penalty of its own."""
+
+    def penalty(self, model: Any) -> torch.Tensor | None:
+        """Return what is added to the mean loss of a step; None for nothing. It is computed after the forward pass."""
+
+
+@runtime_checkable
+class ActsAfterSteps(Protocol):
+    """A kind that changes its own shape while it is trained."""
+
+    def after_step(self, model: Any, step: int, num_steps: int, optimizer: torch.optim.Optimizer | None) -> None:
+        """Act after the optimizer's step ``step`` of ``num_steps``, counted from 1, while gradients are still there.
+
+        A kind that gives parameters other shapes must do the same to the state of the optimizer.
+        """
+
+
+@runtime_checkable
+class FitsCheckpoints(Protocol):
+    """A kind whose parameters may have other shapes in a checkpoint than after ``attach``."""
+
+    def fit_weights(self, model: Any, weights: Mapping[str, torch.Tensor]) -> None:
+        """Give the trained parameters of ``model`` the shapes of ``weights``, which will be copied into them."""
+
+
+# Imported here and not where it is used, so that only this module's name for the folder is bound.
+_folder = importlib.import_module("vidtune.adapters.kinds")
+
+
+def _kind_files() -> dict[str, str]:
+    """Return, for every public file in ``kinds``, where its kind is to be imported from; nothing is imported."""
+    return {
+        module.name: f"{_folder.__name__}.{module.name}:KIND"
+        for module in pkgutil.iter_modules(_folder.__path__)
+        if not module.name.startswith("_")
+    }
+
+
+adapter_kinds: Registry[AdapterKind] = Registry("adapter_kind", _kind_files())
+"""All ways of tuning by name: one for each file of ``kinds``; packages add theirs under ``vidtune.adapter_kind``."""

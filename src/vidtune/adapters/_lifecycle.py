@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from vidtune.adapters._config import AdapterConfig
-from vidtune.adapters._kind import Towers, adapter_kinds
+from vidtune.adapters._kind import ActsAfterSteps, AddsToLoss, FitsCheckpoints, SetsRates, Towers, adapter_kinds
 from vidtune.adapters._quiet import quiet_libraries
 from vidtune.adapters._record import adapter_config_of, base_identity, check_base, write_record
 from vidtune.core.errors import BadUsage
+
+if TYPE_CHECKING:
+    import torch
 
 
 def quantization_config(config: AdapterConfig, *, device: str = "auto") -> Any | None:
@@ -30,6 +33,7 @@ def attach_adapter(
     targets: Mapping[str, str],
     *,
     modality_of: Callable[[str], str] | None = None,
+    batches: Iterable[Mapping[str, torch.Tensor]] | None = None,
 ) -> Any:
     """Make ``model`` trainable as ``config`` says: matrices are put in, everything else is frozen.
 
@@ -38,6 +42,7 @@ def attach_adapter(
         config: Which kind of adapter, on which towers.
         targets: For every modality, ``family.linear_targets(modality)``.
         modality_of: ``family.modality_of``; needed for ``full`` and for ``modules_to_train``.
+        batches: A few training batches; needed by kinds that look at data first, as ``lora`` with ``init: eva``.
 
     Returns:
         The model to train. New matrices are drawn from torch's random state, so seed it before.
@@ -52,10 +57,49 @@ def attach_adapter(
         )
     base = base_identity(model)
     with quiet_libraries():
-        tuned = adapter_kinds.get(config.kind).attach(model, config, Towers(dict(targets), modality_of))
+        tuned = adapter_kinds.get(config.kind).attach(model, config, Towers(dict(targets), modality_of, batches))
     tuned.vidtune_adapter = config
     tuned.vidtune_base = base
     return tuned
+
+
+def learning_rate_multiplier(model: Any, name: str) -> float:
+    """Return what the adapter on ``model`` wants the learning rate of one parameter multiplied by; mostly 1."""
+    config = getattr(model, "vidtune_adapter", None)
+    kind = adapter_kinds.get(config.kind) if isinstance(config, AdapterConfig) else None
+    if config is None or not isinstance(kind, SetsRates):
+        return 1.0
+    return kind.learning_rate_multiplier(config, name)
+
+
+def adapter_penalty(model: Any) -> torch.Tensor | None:
+    """Return what the adapter on ``model`` adds to the mean loss of a step, with its gradient; mostly None."""
+    config = getattr(model, "vidtune_adapter", None)
+    kind = adapter_kinds.get(config.kind) if isinstance(config, AdapterConfig) else None
+    return kind.penalty(model) if isinstance(kind, AddsToLoss) else None
+
+
+def after_step(model: Any, *, step: int, num_steps: int, optimizer: torch.optim.Optimizer | None = None) -> None:
+    """Let the adapter on ``model`` act: after the optimizer's step, before its gradients are cleared.
+
+    Args:
+        model: The model in training.
+        step: The step just taken, counted from 1.
+        num_steps: All steps of the run.
+        optimizer: What holds the state of the trained parameters.
+    """
+    config = getattr(model, "vidtune_adapter", None)
+    kind = adapter_kinds.get(config.kind) if isinstance(config, AdapterConfig) else None
+    if isinstance(kind, ActsAfterSteps):
+        kind.after_step(model, step, num_steps, optimizer)
+
+
+def fit_weights(model: Any, weights: Mapping[str, torch.Tensor]) -> None:
+    """Let the adapter on ``model`` take the shapes of a checkpoint's weights, by name, before they are copied in."""
+    config = getattr(model, "vidtune_adapter", None)
+    kind = adapter_kinds.get(config.kind) if isinstance(config, AdapterConfig) else None
+    if isinstance(kind, FitsCheckpoints):
+        kind.fit_weights(model, weights)
 
 
 def save_adapter(model: Any, folder: Path, *, processor: Mapping[str, Any] | None = None) -> None:

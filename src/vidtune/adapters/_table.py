@@ -38,6 +38,8 @@ def trainable_table(model: Any, modality_of: Callable[[str], str]) -> list[Modal
         # A 4-bit parameter packs two numbers in a byte; its state knows how many there are.
         num = parameter.numel() if state is None else int(state.shape.numel())
         num_bytes = parameter.numel() * parameter.element_size() + _state_bytes(state)
+        scales = getattr(parameter, "SCB", None)  # bitsandbytes' 8 bit keeps one for every row
+        num_bytes += 0 if scales is None else scales.numel() * scales.element_size()
         row = counts.setdefault(modality_of(name), [0, 0, 0, 0])
         if parameter.requires_grad:
             row[0] += num

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Generic, TypeVar
 
 import torch
 
+from vidtune.adapters import frame_inputs
 from vidtune.core.errors import OutOfMemory, VideoTooLarge, VidtuneError
 from vidtune.inference._config import GenerationConfig
 from vidtune.inference._decode import Decoder, Row
@@ -117,6 +118,8 @@ class Engine(Generic[TicketT]):
         loaded = self._loaded
         items = [(request.turns, request.frames) for _, request in group]
         inputs = loaded.family.encode_prompts(loaded.processor, items)
+        clips = [None if request.frames is None else request.frames.frames_thwc for _, request in group]
+        inputs.update(frame_inputs(loaded.model, clips, frames_per_group=loaded.family.frame_policy.multiple))
         num_prompt, num_visual = inputs.num_prompt_tokens(), inputs.num_visual_tokens()
         _check_context(loaded, max(num_prompt), self._config)
         inputs = inputs.to(loaded.device)

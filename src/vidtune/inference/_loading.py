@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -103,7 +104,9 @@ def load_for_inference(
     )
     model = load_adapter(loaded.model, folder)
     if merge and loaded.dtype == torch.float32 and quantization_of(config) is None:
-        model = merge_adapter(model)
+        # It only saves time. Kinds that are no change of weights refuse, before they change anything.
+        with suppress(BadUsage):
+            model = merge_adapter(model)
     return replace(loaded, model=model.eval(), source=str(folder.resolve()))
 
 

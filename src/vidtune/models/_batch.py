@@ -12,6 +12,9 @@ IGNORED_LABEL = -100
 TYPE_IDS = ("mm_token_type_ids", "token_type_ids")
 """What models call the argument that says what each token stands for: 0 text, 1 image, 2 video, 3 audio."""
 
+CLIP_SIGNALS = ("frame_signals", "frame_counts")
+"""What some adapters want to know of the frames: one row for each, whatever the layout of the pixels."""
+
 _FILL = {"attention_mask": 0, "labels": IGNORED_LABEL, **dict.fromkeys(TYPE_IDS, 0)}
 """What padding is in each tensor that has one value a token, besides ``input_ids``."""
 
@@ -73,7 +76,9 @@ def join_rows(
                 ]
             )
         else:
-            batch[name] = torch.cat(tensors) if join_media is None else join_media(name, tensors)
+            batch[name] = (
+                torch.cat(tensors) if join_media is None or name in CLIP_SIGNALS else join_media(name, tensors)
+            )
     counts = [count for row in rows if isinstance(row, BatchInputs) for count in row.visual_tokens or ()]
     batch.visual_tokens = tuple(counts) if len(counts) == len(rows) else None
     return batch

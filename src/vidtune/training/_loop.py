@@ -17,6 +17,7 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from vidtune.adapters import adapter_curves, adapter_penalty, after_step, fit_weights, learning_rate_multiplier
 from vidtune.core.errors import ConfigInvalid
 from vidtune.core.progress import Progress
 from vidtune.data import Sample
@@ -80,7 +81,12 @@ class Loop:
         self._model = parts.loaded.model
         self._device = parts.loaded.device
         self._parameters = trained_parameters(self._model)
-        self._optimizer = build_optimizer(self._parameters, config.optim, parts.loaded.family.modality_of)
+        self._optimizer = build_optimizer(
+            self._parameters,
+            config.optim,
+            parts.loaded.family.modality_of,
+            lambda name: learning_rate_multiplier(self._model, name),
+        )
         stores = [parts.train] if parts.held_out is None else [parts.train, parts.held_out]
         self._longest = max(example.num_tokens for store in stores for example in store.examples)
         self._began_s = time.monotonic()
@@ -88,6 +94,7 @@ class Loop:
 
     def restore(self, weights: Mapping[str, torch.Tensor], optimizer: Mapping[str, torch.Tensor]) -> None:
         """Put the tensors of a checkpoint in place."""
+        fit_weights(self._model, weights)
         with torch.no_grad():
             for name, parameter in self._parameters.items():
                 parameter.copy_(weights[name])
@@ -138,13 +145,15 @@ class Loop:
             with self._computing():
                 # Divided by the tokens of the whole step: accumulating equals one large batch.
                 loss = supervised_loss_sum(self._model, batch) / num_supervised
-            torch.autograd.backward(loss)
             losses.append(loss.detach())
+            penalty = adapter_penalty(self._model)
+            torch.autograd.backward(loss if penalty is None else loss + penalty / len(batches))
         mean_loss = float(torch.stack(losses).sum())
         grad_norm = self._clip()
         if not (math.isfinite(mean_loss) and math.isfinite(grad_norm)):
             raise self._not_finite(plan, mean_loss, grad_norm)
         self._optimizer.step()
+        after_step(self._model, step=plan.step, num_steps=self._parts.schedule.num_steps, optimizer=self._optimizer)
         self._optimizer.zero_grad()
         self._record(plan, batches, mean_loss, learning_rate, grad_norm, time.perf_counter() - began_s)
 
@@ -181,6 +190,7 @@ class Loop:
             "memory/mib": memory_mib(self._device.type),
         }
         if plan.step % self._config.loop.log_every_steps == 0 or plan.step == num_steps:
+            curves.update(adapter_curves(self._model))
             values = {name.partition("/")[2].replace("mib", "memory_mib"): value for name, value in curves.items()}
             self._parts.journal.add("step", plan.step, {"epoch": plan.epoch, **values}, curves)
         self._steps_done += 1

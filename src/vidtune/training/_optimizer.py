@@ -17,7 +17,10 @@ def trained_parameters(model: torch.nn.Module) -> dict[str, torch.nn.Parameter]:
 
 
 def build_optimizer(
-    parameters: Mapping[str, torch.nn.Parameter], config: OptimConfig, modality_of: Callable[[str], str]
+    parameters: Mapping[str, torch.nn.Parameter],
+    config: OptimConfig,
+    modality_of: Callable[[str], str],
+    multiplier_of: Callable[[str], float] = lambda name: 1.0,
 ) -> torch.optim.AdamW:
     """Return AdamW over ``parameters``; each group carries its own peak rate as ``peak_lr``.
 
@@ -25,11 +28,12 @@ def build_optimizer(
         parameters: What changes, by name.
         config: Rates, moments, decay.
         modality_of: Names the tower of a parameter: vision, projector or language.
+        multiplier_of: What the adapter wants the rate of a parameter multiplied by.
     """
     multipliers = {"vision": config.vision_lr_multiplier, "projector": config.projector_lr_multiplier}
     groups: dict[tuple[float, float], list[torch.nn.Parameter]] = {}
     for name, parameter in parameters.items():
-        peak_lr = config.learning_rate * multipliers.get(modality_of(name), 1.0)
+        peak_lr = config.learning_rate * multipliers.get(modality_of(name), 1.0) * multiplier_of(name)
         decay = config.weight_decay if parameter.ndim > 1 else 0.0
         groups.setdefault((peak_lr, decay), []).append(parameter)
     described: list[dict[str, Any]] = [

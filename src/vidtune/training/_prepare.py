@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
+import numpy as np
 import torch
 
-from vidtune.adapters import attach_adapter, quantization_config
+from vidtune.adapters import (
+    AdapterConfig,
+    attach_adapter,
+    fit_frame_signals,
+    frame_inputs,
+    quantization_config,
+    takes_frame_signals,
+)
 from vidtune.core.progress import Progress
 from vidtune.core.rundir import RunDirectory
 from vidtune.data import DataConfig, Sample, Turn, resolve_video
@@ -25,6 +33,9 @@ from vidtune.training._preflight import TrainingData, preflight
 from vidtune.training._supervision import SupervisionAudit, Vocabulary, audit_supervision
 
 _MAX_TOKENS_OF_PLAIN_ATTENTION = 512
+
+_NUM_LOOKED_AT = 64
+"""How many training examples an adapter is offered before it starts; it may take fewer."""
 
 
 @dataclass(frozen=True)
@@ -54,7 +65,11 @@ def prepare(config: TrainConfig, run: RunDirectory, *, has_evaluator: bool, prog
     """
     data = preflight(config, run, has_evaluator=has_evaluator)
     progress("load model", 0, 1, config.model.source)
-    loaded = _load_and_adapt(config)
+    loaded = load_model(
+        config.model.source,
+        quantization_config=quantization_config(config.adapter, device=config.model.device),
+        **model_options(config.model),
+    )
     progress("load model", 1, 1, describe_loading(loaded))
     budget_bytes = config.limits.memory_mib * 2**20
     max_tokens = _max_tokens(loaded, config.limits.max_tokens)
@@ -64,7 +79,7 @@ def prepare(config: TrainConfig, run: RunDirectory, *, has_evaluator: bool, prog
             lambda sample: read_frames(
                 resolve_video(sample, source.videos), config.sampling, max_side_px=config.max_side_px
             ),
-            lambda turns, frames: _encode(loaded, turns, frames),
+            lambda turns, frames: _encode(loaded, config.adapter, turns, frames),
             budget_bytes=budget_bytes,
             augmentation=config.augmentation if is_train else None,
             seed=config.seed,
@@ -75,6 +90,9 @@ def prepare(config: TrainConfig, run: RunDirectory, *, has_evaluator: bool, prog
         return store
 
     train_store = make_store(data.train, config.data, "read training clips", is_train=True)
+    loaded = _adapt(loaded, config, train_store)
+    if takes_frame_signals(config.adapter):
+        fit_frame_signals(loaded.model, (train_store.inputs(i, epoch=0) for i in range(len(train_store.examples))))
     held_out = None
     if config.eval_data is not None:
         held_out = make_store(data.held_out, config.eval_data, "read held-out clips", is_train=False)
@@ -96,23 +114,39 @@ def prepare(config: TrainConfig, run: RunDirectory, *, has_evaluator: bool, prog
     return Prepared(data, loaded, train_store, held_out, audit, schedule, precision)
 
 
-def _load_and_adapt(config: TrainConfig) -> LoadedModel:
-    adapter = config.adapter
-    loaded = load_model(
-        config.model.source,
-        quantization_config=quantization_config(adapter, device=config.model.device),
-        **model_options(config.model),
-    )
+def _adapt(loaded: LoadedModel, config: TrainConfig, store: ExampleStore) -> LoadedModel:
     torch.manual_seed(config.seed)
     family = loaded.family
     targets: dict[str, str] = {modality: family.linear_targets(modality) for modality in family.modalities}
-    model = attach_adapter(loaded.model, adapter, targets, modality_of=family.modality_of)
+    model = attach_adapter(
+        loaded.model,
+        config.adapter,
+        targets,
+        modality_of=family.modality_of,
+        batches=_FirstLook(loaded, store, config.seed),
+    )
     for parameter in trained_parameters(model).values():
         # Updates of 1e-5 vanish in bf16 weights: whatever is trained is float32, autocast makes it fast.
         parameter.data = parameter.data.float()
     if config.loop.gradient_checkpointing:
         bare_model(model).activation_checkpointing_enable({"use_reentrant": False})
     return replace(loaded, model=model)
+
+
+class _FirstLook:
+    """Training examples for adapters that look at data before they start: one at a time, drawn by the seed."""
+
+    def __init__(self, loaded: LoadedModel, store: ExampleStore, seed: int) -> None:
+        self._seed = seed
+        self._loaded = loaded
+        self._store = store
+
+    def __iter__(self) -> Iterator[dict[str, torch.Tensor]]:
+        # Not the first ones: a list of samples is often sorted by what is seen.
+        order = np.random.default_rng(self._seed).permutation(len(self._store.examples))
+        for index in order[:_NUM_LOOKED_AT].tolist():
+            row = self._loaded.family.join_training(self._loaded.processor, [self._store.inputs(index, 0)])
+            yield {name: tensor.to(self._loaded.device) for name, tensor in row.items()}
 
 
 def _choose_attention(loaded: LoadedModel, longest: int) -> None:
@@ -130,8 +164,12 @@ def _choose_attention(loaded: LoadedModel, longest: int) -> None:
         model.set_attn_implementation({"text_config": "eager"})
 
 
-def _encode(loaded: LoadedModel, turns: Sequence[Turn], frames: FrameSet) -> dict[str, torch.Tensor]:
-    return dict(loaded.family.encode_training(loaded.processor, [(turns, frames)]))
+def _encode(
+    loaded: LoadedModel, adapter: AdapterConfig, turns: Sequence[Turn], frames: FrameSet
+) -> dict[str, torch.Tensor]:
+    inputs = dict(loaded.family.encode_training(loaded.processor, [(turns, frames)]))
+    per_group = loaded.family.frame_policy.multiple
+    return {**inputs, **frame_inputs(adapter, [frames.frames_thwc], frames_per_group=per_group)}
 
 
 def _limit_dropped(store: ExampleStore, num_samples: int, max_share: float, stage: str) -> None:

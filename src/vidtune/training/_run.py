@@ -183,6 +183,14 @@ class _Session:
             is_stopped_early=state.is_stopped,
             num_trained={row.modality: row.num_trainable for row in table},
             num_parameters=sum(row.num_total for row in table),
+            tower_bytes={
+                row.modality: {
+                    "weights": row.weight_bytes,
+                    "gradients": row.gradient_bytes,
+                    "optimizer": row.optimizer_bytes,
+                }
+                for row in table
+            },
             precision=prepared.precision,
             final_loss=final_loss,
             metric=self._config.evaluation.metric if self._config.evaluation is not None else None,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -44,6 +44,9 @@ class TrainSummary:
 
     notes: tuple[str, ...]
 
+    tower_bytes: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
+    """By tower, what its weights, gradients and optimizer state take in memory."""
+
     def to_record(self) -> dict[str, Any]:
         """Return the summary as JSON values."""
         values = asdict(self)
@@ -71,6 +74,8 @@ class TrainSummary:
             f"Steps     {self.num_steps_done:,} of {self.num_steps:,}"
             + (" (stopped early: no better measurement)" if self.is_stopped_early else ""),
         ]
+        if self.result is None:
+            lines += self._memory_lines()
         if self.final_loss is not None:
             lines.append(f"Loss      {self.final_loss:.4f} over the last steps")
         if self.best_value is not None:
@@ -78,6 +83,13 @@ class TrainSummary:
         lines += [f"Note      {note}" for note in self.notes]
         lines.append(f"Result    {self.result}" if self.result else "Dry run   nothing was trained or written")
         return "\n".join([*lines, f"Time      {self.seconds:.0f} s"])
+
+    def _memory_lines(self) -> list[str]:
+        """Return a line for every tower: MiB of what stays in memory while it is trained, activations not counted."""
+        return [
+            f"Memory    {tower}: " + ", ".join(f"{what} {num / 2**20:,.1f} MiB" for what, num in parts.items())
+            for tower, parts in self.tower_bytes.items()
+        ]
 
     def _dropped_text(self) -> str:
         if not self.dropped:

@@ -2,18 +2,67 @@
 
 from __future__ import annotations
 
+import re
 import warnings
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
+from vidtune.adapters._config import AdapterConfig
 from vidtune.adapters._kind import Towers
 from vidtune.core.errors import BadUsage, ModelMismatch
+
+_SUBLAYER = re.compile(r"attn|attention|mlp|ffn|feed_forward")
 
 
 def combine_targets(towers: Towers, modalities: Iterable[str]) -> str:
     """Return one pattern for the linear layers of several towers. PEFT matches it against whole names."""
     return "|".join(f"(?:{towers.linear_targets[modality]})" for modality in modalities)
+
+
+def rank_patterns(towers: Towers, config: AdapterConfig) -> dict[str, Any]:
+    """Return PEFT's ``rank_pattern`` and ``alpha_pattern`` for the towers that have a rank or alpha of their own."""
+    own = config.per_modality.items()
+    return {
+        "rank_pattern": {towers.linear_targets[name]: size.rank for name, size in own if size.rank is not None},
+        "alpha_pattern": {towers.linear_targets[name]: size.alpha for name, size in own if size.alpha is not None},
+    }
+
+
+def linear_names(model: Any, towers: Towers, modality: str) -> list[str]:
+    """Return the names of the linear layers of one tower, in the order of the model.
+
+    Raises:
+        BadUsage: If the tower has none.
+    """
+    pattern = re.compile(towers.linear_targets[modality])
+    names = [name for name, _ in model.named_modules() if pattern.fullmatch(name)]
+    if not names:
+        raise BadUsage(f"the {modality} tower of this model has no linear layers to tune.", "Change modalities.")
+    return names
+
+
+def sublayers(model: Any, towers: Towers, modality: str) -> dict[str, list[str]]:
+    """Return, for every attention and every MLP of one tower, the names of its linear layers in order.
+
+    Raises:
+        BadUsage: If the tower has no such part, as a projector.
+    """
+    found: dict[str, list[str]] = {}
+    for name in linear_names(model, towers, modality):
+        parent = name.rpartition(".")[0]
+        if _SUBLAYER.search(parent.rpartition(".")[2]) and type(model.get_submodule(parent)).__name__ != "Sequential":
+            found.setdefault(parent, []).append(name)
+    if not found:
+        raise BadUsage(
+            f"the {modality} tower of this model has no attention or MLP that could be found.", "Change modalities."
+        )
+    return found
+
+
+def is_attention(name: str) -> bool:
+    """Whether a module that ``sublayers`` named is an attention; it is an MLP otherwise."""
+    return bool(re.search(r"att", name.rpartition(".")[2]))
 
 
 def find_whole_modules(model: Any, towers: Towers, modalities: Iterable[str]) -> list[str]:

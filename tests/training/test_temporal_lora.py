@@ -1,0 +1,53 @@
+"""temporal_lora in a run: signals reach the model in training and in prediction, and are stored with the adapter."""
+
+import json
+
+import pytest
+
+from vidtune.adapters import takes_frame_signals
+from vidtune.core.hashing import sha256_file
+from vidtune.core.rundir import RunDirectory
+from vidtune.data import Turn
+from vidtune.inference import GenerationConfig, Request, generate, load_for_inference
+from vidtune.media import SamplingConfig, read_frames
+from vidtune.training import read_history, train
+
+
+def adapter(**options):
+    return {"adapter": {"kind": "temporal_lora", "dropout": 0.0, "options": options}}
+
+
+@pytest.mark.parametrize("control", ["none", "shuffled"])
+def test_a_run_measures_fits_and_stores_the_signals_and_its_result_answers(recipe, clips, tmp_path, control):
+    run = RunDirectory(tmp_path / "run")
+
+    summary = train(recipe(**adapter(control=control), loop={"accumulation": 2, "batch_size": 2}), run)
+
+    stored = json.loads((summary.result / "adapter_config.json").read_text())
+    shares = [record["rank_share"] for record in read_history(run.training_log).steps]
+    assert len(stored["signal_mean"]) == len(stored["signal_std"]) == 4
+    assert len(shares) == 6
+    assert all(0 < share <= 1.05 for share in shares)
+    loaded = load_for_inference(str(summary.result))
+    assert takes_frame_signals(loaded.model)
+    frames = read_frames(clips / "clip_00.mp4", SamplingConfig(num_frames=4))
+    request = Request((Turn("user", "Which exercise is this?"),), frames, key="a")
+    assert len(generate(loaded, [request], GenerationConfig(max_new_tokens=4))) == 1
+
+
+def test_a_run_that_was_broken_off_ends_as_one_that_was_not(recipe, tmp_path):
+    whole, broken = RunDirectory(tmp_path / "whole"), RunDirectory(tmp_path / "broken")
+    config = recipe(**adapter(), augmentation={"brightness": 0.1})
+
+    def break_off(stage, done, total, note=""):
+        if stage == "train" and done == 5:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        train(config, broken, progress=break_off)
+    results = [train(config, run).result for run in (whole, broken)]
+
+    assert sha256_file(results[0] / "adapter_model.safetensors") == sha256_file(
+        results[1] / "adapter_model.safetensors"
+    )
+    assert (results[0] / "adapter_config.json").read_text() == (results[1] / "adapter_config.json").read_text()
