@@ -6,6 +6,8 @@ READY := $(VENV)/.ready
 export OMP_WAIT_POLICY ?= PASSIVE
 # One torch thread where several processes share the cores: two that spin against a busy neighbour run many times slower.
 test check bench: export OMP_NUM_THREADS ?= 1
+# A process a core; the tests of a file stay together, because they share what was costly to make.
+PARALLEL ?= -n auto --dist loadfile
 
 .PHONY: demo test check setup lock format docs bench clean
 .DEFAULT_GOAL := test
@@ -33,7 +35,7 @@ demo: $(READY) $(VENV)/.clip
 
 # CI runs the long tests too.
 test: $(READY)
-	$(BIN)/python -m pytest $(if $(CI),-m "not gpu and not network") $(ARGS)
+	$(BIN)/python -m pytest $(PARALLEL) $(if $(CI),-m "not gpu and not network") $(ARGS)
 
 check: $(READY)
 	$(BIN)/ruff format --check .
@@ -42,7 +44,7 @@ check: $(READY)
 	$(BIN)/lint-imports
 	$(BIN)/python docs/make_cli_page.py --check
 	$(BIN)/python docs/make_family_table.py --check
-	$(BIN)/python -m pytest --cov=vidtune --cov-report=term:skip-covered $(ARGS)
+	$(BIN)/python -m pytest $(PARALLEL) --cov=vidtune --cov-report=term:skip-covered $(ARGS)
 
 format: $(READY)
 	$(BIN)/ruff format .

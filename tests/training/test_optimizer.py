@@ -3,6 +3,7 @@ import math
 import pytest
 import torch
 
+from vidtune.models import ensure_torchvision
 from vidtune.training import OptimConfig
 from vidtune.training._optimizer import (
     build_optimizer,
@@ -27,6 +28,7 @@ def test_the_rate_rises_to_its_peak_and_never_again(schedule, warmup_ratio):
 
 
 def test_linear_and_cosine_agree_with_the_schedules_of_transformers():
+    ensure_torchvision()
     from transformers import get_cosine_schedule_with_warmup, get_linear_schedule_with_warmup
 
     for name, reference in (("linear", get_linear_schedule_with_warmup), ("cosine", get_cosine_schedule_with_warmup)):

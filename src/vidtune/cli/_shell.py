@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 
 import click
 
+from vidtune.cli._processes import report_to_launcher, reports_to_launcher
 from vidtune.core.errors import Interrupted, VidtuneError
 from vidtune.core.progress import Progress
 
@@ -112,15 +113,11 @@ def run_guarded(command: click.Command) -> int:
         click.echo(f"error[bad_usage]: {exc.format_message()}", err=True)
         return 2
     except (KeyboardInterrupt, click.Abort):
-        click.echo(
-            _line(Interrupted("stopped.", "Run the same command again; it continues where it stopped.")), err=True
-        )
-        return Interrupted.exit_status
+        return _report(Interrupted("stopped.", "Run the same command again; it continues where it stopped."))
     except VidtuneError as exc:
         if wants_traceback:
             raise
-        click.echo(_line(exc), err=True)
-        return exc.exit_status
+        return _report(exc)
     except BrokenPipeError:
         # The reader of our stdout has gone (`vidtune … | head`): not an error, and nothing more can be said.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -129,17 +126,19 @@ def run_guarded(command: click.Command) -> int:
         if wants_traceback:
             raise
         reason = " ".join(f"{type(exc).__name__}: {exc}".split())
-        click.echo(
-            f"error[internal]: {reason}. This is a fault of vidtune; "
-            "run again with `vidtune --traceback …` and report what it prints.",
-            err=True,
-        )
-        return 1
+        remedy = "This is a fault of vidtune; run again with `vidtune --traceback …` and report what it prints."
+        return _report(VidtuneError(f"{reason}.", remedy))
     return 0
 
 
-def _line(error: VidtuneError) -> str:
-    return f"error[{error.code}]: {error}"
+def _report(error: VidtuneError) -> int:
+    """Print the error's line, or hand it to the launcher of this process; return the exit status."""
+    line = f"error[{error.code}]: {error}"
+    if reports_to_launcher():
+        report_to_launcher(line, error)
+    else:
+        click.echo(line, err=True)
+    return error.exit_status
 
 
 def _quiet_libraries() -> None:

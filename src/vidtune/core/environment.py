@@ -1,7 +1,8 @@
-"""What a run was made with, beside its recipe."""
+"""What a run was made with, beside its recipe, and what it may use."""
 
 from __future__ import annotations
 
+import os
 import platform
 import sys
 from collections.abc import Iterable
@@ -18,6 +19,11 @@ def describe_environment(packages: Iterable[str]) -> dict[str, Any]:
         "machine": platform.machine(),
         "packages": {name: _version(name) for name in packages},
     }
+
+
+def num_usable_cores() -> int:
+    """Return how many processor cores this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def _version(package: str) -> str:

@@ -21,6 +21,7 @@
         |-- DiskFull                  disk_full
         |-- RunLocked                 run_locked
         |-- OutOfMemory               out_of_memory
+        |-- PeerLost                  peer_lost
         `-- Interrupted               interrupted
 
 Rooms hang leaves of their own below these: training has ``LossNotFinite`` (loss_not_finite) and
@@ -188,6 +189,12 @@ class OutOfMemory(TryAgain):
     """One sample alone does not fit into memory."""
 
     code = "out_of_memory"
+
+
+class PeerLost(TryAgain):
+    """Another process of the same run ended, so that this one cannot go on."""
+
+    code = "peer_lost"
 
 
 class Interrupted(TryAgain):

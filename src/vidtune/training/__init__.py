@@ -14,6 +14,7 @@ from vidtune.training._journal import History, read_history
 from vidtune.training._loop import Evaluator
 from vidtune.training._run import train
 from vidtune.training._summary import TrainSummary
+from vidtune.training._world import is_main_process
 
 __all__ = [
     "AugmentationConfig",
@@ -28,6 +29,7 @@ __all__ = [
     "TooManyDropped",
     "TrainConfig",
     "TrainSummary",
+    "is_main_process",
     "read_history",
     "train",
 ]

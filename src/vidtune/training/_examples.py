@@ -22,6 +22,7 @@ from vidtune.data import Sample, Turn
 from vidtune.media import FrameSet
 from vidtune.training._augmentation import augment_clip
 from vidtune.training._config import AugmentationConfig
+from vidtune.training._world import ALONE, World
 
 ReadFrames = Callable[[Sample], FrameSet]
 Encode = Callable[[Sequence[Turn], FrameSet], Mapping[str, torch.Tensor]]
@@ -99,13 +100,23 @@ class ExampleStore:
         max_tokens: int | None,
         stage: str,
         progress: Progress = silent,
+        world: World = ALONE,
     ) -> None:
-        """Read and encode every sample once; what cannot be used lands in ``dropped``, by name."""
-        for done, (sample, outcome) in enumerate(self._read_ahead(samples), start=1):
-            if isinstance(outcome, VidtuneError):
-                self.dropped.append(Dropped(sample.sample_id, outcome.code, outcome.problem))
-            else:
-                self._admit(sample, outcome, max_tokens)
+        """Read and encode every sample once; what cannot be used lands in ``dropped``, by name.
+
+        Processes of one run share the reading and hand each other what they read.
+        """
+        done = 0
+        mine = self._read_ahead(world.share(samples))
+        size = _READ_AHEAD * world.size
+        for together in (samples[start : start + size] for start in range(0, len(samples), size)):
+            outcomes = world.join_shares([next(mine) for _ in world.share(together)])
+            for sample, outcome in zip(together, outcomes, strict=True):
+                if isinstance(outcome, VidtuneError):
+                    self.dropped.append(Dropped(sample.sample_id, outcome.code, outcome.problem))
+                else:
+                    self._admit(sample, outcome, max_tokens)
+            done += len(together)
             progress(stage, done, len(samples), f"{len(self.dropped)} left out" if self.dropped else "")
 
     def inputs(self, index: int, epoch: int) -> Mapping[str, torch.Tensor]:
@@ -133,17 +144,16 @@ class ExampleStore:
             ]
         )
 
-    def _read_ahead(self, samples: Sequence[Sample]) -> Iterator[tuple[Sample, FrameSet | VidtuneError]]:
+    def _read_ahead(self, samples: Sequence[Sample]) -> Iterator[FrameSet | VidtuneError]:
         """Yield what reading each sample gave, in order; a few are read in advance."""
         with ThreadPoolExecutor(_NUM_READERS, thread_name_prefix="read-clips") as pool:
-            waiting: deque[tuple[Sample, Future[FrameSet | VidtuneError]]] = deque()
+            waiting: deque[Future[FrameSet | VidtuneError]] = deque()
             for sample in samples:
-                waiting.append((sample, pool.submit(self._try_read, sample)))
-                if len(waiting) >= _READ_AHEAD:
-                    first, future = waiting.popleft()
-                    yield first, future.result()
-            for first, future in waiting:
-                yield first, future.result()
+                waiting.append(pool.submit(self._try_read, sample))
+                if len(waiting) > _READ_AHEAD:
+                    yield waiting.popleft().result()
+            for future in waiting:
+                yield future.result()
 
     def _try_read(self, sample: Sample) -> FrameSet | VidtuneError:
         try:

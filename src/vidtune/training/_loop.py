@@ -13,6 +13,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -39,6 +40,7 @@ from vidtune.training._optimizer import (
 )
 from vidtune.training._order import Schedule, StepPlan
 from vidtune.training._precision import Precision, computing
+from vidtune.training._world import World
 
 Evaluator = Callable[[LoadedModel, Sequence[Sample], Sequence[FrameSet], int], Mapping[str, float]]
 """Lets the model answer samples about the given frames with at most so many new tokens, and returns mean scores."""
@@ -54,7 +56,9 @@ class LoopParts:
     schedule: Schedule
     precision: Precision
     checkpoints: CheckpointFolder
-    journal: Journal
+    journal: Journal | None
+    """Only the main process keeps one."""
+
     evaluator: Evaluator | None
     write_result: Callable[[Path], None]
     """Writes the weights as they are now, in the form in which they are delivered, into an empty folder."""
@@ -63,6 +67,7 @@ class LoopParts:
     """About what that takes on disk."""
 
     progress: Progress
+    world: World
 
 
 class Loop:
@@ -81,6 +86,8 @@ class Loop:
         self._model = parts.loaded.model
         self._device = parts.loaded.device
         self._parameters = trained_parameters(self._model)
+        self._world = parts.world
+        self._world.copy_from_main(self._parameters.values())
         self._optimizer = build_optimizer(
             self._parameters,
             config.optim,
@@ -131,31 +138,35 @@ class Loop:
         return self.state
 
     def _load_all(self, plan: StepPlan) -> list[dict[str, torch.Tensor]]:
-        return [self._load(self._parts.train, indices, plan.epoch) for indices in plan.batches]
+        return [self._load(self._parts.train, indices, plan.epoch) for indices in self._world.share(plan.batches)]
 
     def _step(self, plan: StepPlan, batches: Sequence[dict[str, torch.Tensor]], began_s: float) -> None:
-        # Dropout draws from the step's own stream: nothing that ran before the step can shift it.
-        torch.manual_seed(step_seed(self._config.seed, plan.step))
         learning_rate = set_learning_rate(
             self._optimizer, lr_factor(plan.step, self._parts.schedule.num_steps, self._config.optim)
         )
-        num_supervised = sum(count_supervised(batch) for batch in batches)
+        counts = [(count_supervised(batch), int(batch["attention_mask"].sum())) for batch in batches]
+        counts = self._world.join_shares(counts)
+        num_supervised = sum(supervised for supervised, _ in counts)
         losses = []
-        for batch in batches:
+        for number, batch in zip(self._world.share(range(len(plan.batches))), batches, strict=True):
+            # Dropout draws from the batch's own stream: neither what ran before nor who computes it can shift it.
+            torch.manual_seed(batch_seed(self._config.seed, plan.step, number))
             with self._computing():
                 # Divided by the tokens of the whole step: accumulating equals one large batch.
                 loss = supervised_loss_sum(self._model, batch) / num_supervised
             losses.append(loss.detach())
             penalty = adapter_penalty(self._model)
-            torch.autograd.backward(loss if penalty is None else loss + penalty / len(batches))
-        mean_loss = float(torch.stack(losses).sum())
+            torch.autograd.backward(loss if penalty is None else loss + penalty / len(plan.batches))
+        mean_loss = math.fsum(self._world.join_shares([float(loss) for loss in losses]))
+        self._world.sum_gradients(self._parameters.values())
         grad_norm = self._clip()
         if not (math.isfinite(mean_loss) and math.isfinite(grad_norm)):
             raise self._not_finite(plan, mean_loss, grad_norm)
         self._optimizer.step()
         after_step(self._model, step=plan.step, num_steps=self._parts.schedule.num_steps, optimizer=self._optimizer)
         self._optimizer.zero_grad()
-        self._record(plan, batches, mean_loss, learning_rate, grad_norm, time.perf_counter() - began_s)
+        num_tokens = sum(tokens for _, tokens in counts)
+        self._record(plan, num_tokens, mean_loss, learning_rate, grad_norm, time.perf_counter() - began_s)
 
     def _load(self, store: ExampleStore, indices: Sequence[int], epoch: int) -> dict[str, torch.Tensor]:
         loaded = self._parts.loaded
@@ -173,14 +184,13 @@ class Loop:
     def _record(
         self,
         plan: StepPlan,
-        batches: Sequence[Mapping[str, torch.Tensor]],
+        num_tokens: int,
         loss: float,
         learning_rate: float,
         grad_norm: float,
         seconds: float,
     ) -> None:
         num_steps = self._parts.schedule.num_steps
-        num_tokens = sum(int(batch["attention_mask"].sum()) for batch in batches)
         curves = {
             "train/loss": loss,
             "train/learning_rate": learning_rate,
@@ -192,7 +202,7 @@ class Loop:
         if plan.step % self._config.loop.log_every_steps == 0 or plan.step == num_steps:
             curves.update(adapter_curves(self._model))
             values = {name.partition("/")[2].replace("mib", "memory_mib"): value for name, value in curves.items()}
-            self._parts.journal.add("step", plan.step, {"epoch": plan.epoch, **values}, curves)
+            self._log("step", plan.step, {"epoch": plan.epoch, **values}, curves)
         self._steps_done += 1
         each_s = (time.monotonic() - self._began_s) / self._steps_done
         left_s = round(each_s * (num_steps - plan.step))
@@ -220,17 +230,13 @@ class Loop:
         evaluation = self._config.evaluation
         assert evaluation is not None  # noqa: S101 (our own invariant)
         metrics = self._metrics(evaluation)
-        self._parts.journal.add(
-            "evaluation",
-            self.state.step,
-            {"metrics": metrics},
-            {f"eval/{name}": value for name, value in metrics.items()},
-        )
+        curves = {f"eval/{name}": value for name, value in metrics.items()}
+        self._log("evaluation", self.state.step, {"metrics": metrics}, curves)
         value = metrics[evaluation.metric]
         best = self.state.best_value
         sign = 1 if evaluation.is_greater_better else -1
         if best is None or (value - best) * sign > 0:
-            if evaluation.keep_best:
+            if evaluation.keep_best and self._world.is_main:
                 self._parts.checkpoints.write_best(self.state.step, self._parts.write_result, self._parts.result_bytes)
             self.state = replace(self.state, best_step=self.state.step, best_value=value, num_without_better=0)
         else:
@@ -244,29 +250,36 @@ class Loop:
         indices = list(range(len(store.examples)))[:limit]
         self._model.eval()
         try:
-            metrics = {"loss": self._held_out_loss(store, indices)}
-            if evaluation.generate and self._parts.evaluator is not None:
-                samples = [store.examples[index].sample for index in indices]
-                framesets = [store.frames(index) for index in indices]
-                with torch.no_grad():
-                    scores = self._parts.evaluator(self._parts.loaded, samples, framesets, evaluation.max_new_tokens)
-                metrics.update({name: float(value) for name, value in scores.items()})
+            loss = self._held_out_loss(store, indices)
+            scores = self._world.done_by_main(lambda: self._score_answers(evaluation, store, indices))
         finally:
             self._model.train()
-        return metrics
+        return {"loss": loss, **scores}
+
+    def _score_answers(
+        self, evaluation: EvaluationConfig, store: ExampleStore, indices: Sequence[int]
+    ) -> dict[str, float]:
+        if not evaluation.generate or self._parts.evaluator is None:
+            return {}
+        samples = [store.examples[index].sample for index in indices]
+        framesets = [store.frames(index) for index in indices]
+        with torch.no_grad():
+            scores = self._parts.evaluator(self._parts.loaded, samples, framesets, evaluation.max_new_tokens)
+        return {name: float(value) for name, value in scores.items()}
 
     def _held_out_loss(self, store: ExampleStore, indices: Sequence[int]) -> float:
         """Mean loss of all supervised tokens of the held-out samples."""
-        total, num_supervised = 0.0, 0
         size = self._config.loop.batch_size
         by_length = sorted(indices, key=lambda index: store.examples[index].num_tokens)
+        batches = [by_length[start : start + size] for start in range(0, len(by_length), size)]
+        sums: list[tuple[float, int]] = []
         with torch.no_grad(), self._computing():
-            for start in range(0, len(by_length), size):
-                batch = self._load(store, by_length[start : start + size], epoch=0)
-                total += float(supervised_loss_sum(self._model, batch))
-                num_supervised += count_supervised(batch)
-                self._parts.progress("measure", min(start + size, len(by_length)), len(by_length))
-        return total / num_supervised
+            for done, chosen in enumerate(self._world.share(batches), start=1):
+                batch = self._load(store, chosen, epoch=0)
+                sums.append((float(supervised_loss_sum(self._model, batch)), count_supervised(batch)))
+                self._parts.progress("measure", min(done * size * self._world.size, len(indices)), len(indices))
+        sums = self._world.join_shares(sums)
+        return math.fsum(total for total, _ in sums) / sum(supervised for _, supervised in sums)
 
     def _rehearse_measurement(self) -> None:
         """Measure one sample before the first step: a metric that does not exist should not cost a training run."""
@@ -280,7 +293,13 @@ class Loop:
                 "Set evaluation.metric to one of them.",
             )
 
+    def _log(self, event: str, step: int, values: Mapping[str, Any], curves: Mapping[str, float]) -> None:
+        if self._parts.journal is not None:
+            self._parts.journal.add(event, step, values, curves)
+
     def _save(self) -> None:
+        if self._parts.journal is None:
+            return
         self._parts.journal.flush()
         self._parts.checkpoints.write(
             self.state, self._parameters, optimizer_tensors(self._optimizer, self._parameters)
@@ -304,6 +323,6 @@ class Loop:
         )
 
 
-def step_seed(seed: int, step: int) -> int:
-    """Return the seed of one step's random draws."""
-    return int(np.random.SeedSequence([seed, step]).generate_state(1, np.uint64)[0] >> np.uint64(1))
+def batch_seed(seed: int, step: int, number: int) -> int:
+    """Return the seed of the random draws of one forward pass: the ``number``-th of its step."""
+    return int(np.random.SeedSequence([seed, step, number]).generate_state(1, np.uint64)[0] >> np.uint64(1))

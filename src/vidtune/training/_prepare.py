@@ -31,6 +31,7 @@ from vidtune.training._order import Schedule
 from vidtune.training._precision import Precision, choose_precision
 from vidtune.training._preflight import TrainingData, preflight
 from vidtune.training._supervision import SupervisionAudit, Vocabulary, audit_supervision
+from vidtune.training._world import ALONE, World
 
 _MAX_TOKENS_OF_PLAIN_ATTENTION = 512
 
@@ -51,7 +52,9 @@ class Prepared:
     precision: Precision
 
 
-def prepare(config: TrainConfig, run: RunDirectory, *, has_evaluator: bool, progress: Progress) -> Prepared:
+def prepare(
+    config: TrainConfig, run: RunDirectory, *, has_evaluator: bool, progress: Progress, world: World = ALONE
+) -> Prepared:
     """Check the data, load the model, read every clip and audit what would be learned; nothing is written.
 
     Args:
@@ -59,6 +62,7 @@ def prepare(config: TrainConfig, run: RunDirectory, *, has_evaluator: bool, prog
         run: Where the run will be.
         has_evaluator: Whether answers will be generated and measured.
         progress: Told about reading.
+        world: The processes that share the run.
 
     Raises:
         DataInvalid, TooManyDropped, SupervisionInvalid: As ``train`` says.
@@ -83,9 +87,9 @@ def prepare(config: TrainConfig, run: RunDirectory, *, has_evaluator: bool, prog
             budget_bytes=budget_bytes,
             augmentation=config.augmentation if is_train else None,
             seed=config.seed,
-            keep_frames=not is_train and has_evaluator,
+            keep_frames=not is_train and has_evaluator and world.is_main,
         )
-        store.prepare(samples, max_tokens=max_tokens, stage=stage, progress=progress)
+        store.prepare(samples, max_tokens=max_tokens, stage=stage, progress=progress, world=world)
         _limit_dropped(store, len(samples), config.limits.max_dropped_share, stage)
         return store
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 
 import torch
@@ -17,7 +17,7 @@ from vidtune.core.locking import RunLock
 from vidtune.core.progress import Progress, silent
 from vidtune.core.rundir import RunDirectory
 from vidtune.training._allocator import keep_freed_memory
-from vidtune.training._checkpoint import CheckpointFolder, TrainState, publish_folder, verify_folder
+from vidtune.training._checkpoint import Checkpoint, CheckpointFolder, TrainState, publish_folder, verify_folder
 from vidtune.training._claim import claim
 from vidtune.training._config import TrainConfig
 from vidtune.training._examples import count_by_code
@@ -27,6 +27,7 @@ from vidtune.training._optimizer import trained_parameters
 from vidtune.training._prepare import Prepared, prepare
 from vidtune.training._result import SUMMARY, read_finished, result_bytes, write_ledger, write_result
 from vidtune.training._summary import TrainSummary
+from vidtune.training._world import World, join_world, num_threads_each, require_work_for_all
 
 _LAST_STEPS = 10
 
@@ -43,7 +44,7 @@ def train(
 
     Killed at any point and called again with the same recipe, it continues from the last checkpoint; on a CPU in
     float32 with one thread the result is the same to the last bit as that of an uninterrupted run. A finished run
-    is returned as it is.
+    is returned as it is. Started once in each of several processes (see ``join_world``), they share the work.
 
     Args:
         config: The recipe.
@@ -60,30 +61,39 @@ def train(
         RunMismatch: If the run directory holds another recipe or other data.
         RunCorrupt: If no checkpoint of the run is whole.
         LossNotFinite: If the loss or a gradient is not a number; the samples are named.
+        ConfigInvalid: If a step has fewer forward passes than there are processes.
         DiskFull: If a checkpoint does not fit; what was saved before is whole.
     """
     began_s = time.monotonic()
-    with _own_random_state(), _threads(config.loop.num_threads):
+    with _own_random_state(), join_world() as world, _threads(config.loop.num_threads or num_threads_each()):
+        require_work_for_all(config.loop.accumulation, world)
+        session = _Session(config, run, evaluator, progress if world.is_main else silent, world, began_s)
         if dry_run:
-            return _Session(config, run, evaluator, progress, began_s).describe()
-        with RunLock(run.path):
-            claim(config, run)
-            finished = read_finished(run)
-            if finished is not None:
-                return finished
-            return _Session(config, run, evaluator, progress, began_s).train()
+            return session.describe()
+        with RunLock(run.path) if world.is_main else nullcontext():
+            if world.is_main:
+                claim(config, run)
+            finished = world.done_by_main(lambda: read_finished(run))
+            return session.train() if finished is None else finished
 
 
 class _Session:
     """One call of ``train``: its arguments, and what it found on the way."""
 
     def __init__(
-        self, config: TrainConfig, run: RunDirectory, evaluator: Evaluator | None, progress: Progress, began_s: float
+        self,
+        config: TrainConfig,
+        run: RunDirectory,
+        evaluator: Evaluator | None,
+        progress: Progress,
+        world: World,
+        began_s: float,
     ) -> None:
         self._config = config
         self._run = run
         self._evaluator = evaluator
         self._progress = progress
+        self._world = world
         self._began_s = began_s
         self._notes: list[str] = []
 
@@ -94,45 +104,64 @@ class _Session:
         return self._summarise(prepared, TrainState(0, ""), result=None, final_loss=None)
 
     def train(self) -> TrainSummary:
-        """Take the steps that are left and deliver the result."""
+        """Take the steps that are left; the main process delivers the result."""
         checkpoints = CheckpointFolder(self._run.checkpoints, self._config.save.keep)
-        checkpoints.clean()
+        if self._world.is_main:
+            checkpoints.clean()
         prepared = self._prepare()
-        trained_bytes = sum(tensor.nbytes for tensor in trained_parameters(prepared.loaded.model).values())
-        checkpoints.require_space(trained_bytes, result_bytes(prepared.loaded))
         if prepared.loaded.device.type == "cpu":
             keep_freed_memory()
-        held_out_dropped = prepared.held_out.dropped if prepared.held_out is not None else []
-        write_ledger(self._run, prepared.train.dropped, held_out_dropped)
-        write_atomic(self._run.supervision, prepared.audit.text)
-
-        state = TrainState(0, prepared.train.fingerprint())
-        found = checkpoints.read_newest(self._notes.append)
-        if found is not None and found.state.data_sha256 != state.data_sha256:
-            raise RunMismatch(
-                f"{self._run.path} was trained on other samples: its checkpoint has data "
-                f"{found.state.data_sha256[:12]}, the recipe now selects {state.data_sha256[:12]}.",
-                "Put the data back (a clip that was readable then may not be now), or use a new run directory.",
-            )
-        state = state if found is None else found.state
-        with Journal(self._run, first_step=state.step + 1) as journal:
-            if found is not None:
-                journal.add("resumed", state.step, {})
-            for note in self._notes:
-                journal.add("note", state.step, {"text": note})
+        found = self._world.done_by_main(lambda: self._open_run(prepared, checkpoints))
+        state = TrainState(0, prepared.train.fingerprint()) if found is None else found.state
+        with self._journal(state.step, is_resumed=found is not None) as journal:
             loop = Loop(self._config, self._parts(prepared, checkpoints, journal), state)
             if found is not None:
                 loop.restore(found.weights, found.optimizer)
             state = loop.run()
-        draw_curves(self._run)
-        return self._deliver(prepared, checkpoints, state)
+        return self._world.done_by_main(lambda: self._deliver(prepared, checkpoints, state))
+
+    def _open_run(self, prepared: Prepared, checkpoints: CheckpointFolder) -> Checkpoint | None:
+        """Make sure that the run fits, write what is known before its first step, and return where to take it up."""
+        trained_bytes = sum(tensor.nbytes for tensor in trained_parameters(prepared.loaded.model).values())
+        checkpoints.require_space(trained_bytes, result_bytes(prepared.loaded))
+        held_out_dropped = prepared.held_out.dropped if prepared.held_out is not None else []
+        write_ledger(self._run, prepared.train.dropped, held_out_dropped)
+        write_atomic(self._run.supervision, prepared.audit.text)
+        found = checkpoints.read_newest(self._notes.append)
+        data_sha256 = prepared.train.fingerprint()
+        if found is not None and found.state.data_sha256 != data_sha256:
+            raise RunMismatch(
+                f"{self._run.path} was trained on other samples: its checkpoint has data "
+                f"{found.state.data_sha256[:12]}, the recipe now selects {data_sha256[:12]}.",
+                "Put the data back (a clip that was readable then may not be now), or use a new run directory.",
+            )
+        return found
+
+    @contextmanager
+    def _journal(self, step: int, *, is_resumed: bool) -> Iterator[Journal | None]:
+        """Open the main process's journal; the others keep none."""
+        if not self._world.is_main:
+            yield None
+            return
+        with Journal(self._run, first_step=step + 1) as journal:
+            if is_resumed:
+                journal.add("resumed", step, {})
+            for note in self._notes:
+                journal.add("note", step, {"text": note})
+            yield journal
 
     def _prepare(self) -> Prepared:
-        prepared = prepare(self._config, self._run, has_evaluator=self._evaluator is not None, progress=self._progress)
+        prepared = prepare(
+            self._config,
+            self._run,
+            has_evaluator=self._evaluator is not None,
+            progress=self._progress,
+            world=self._world,
+        )
         self._notes += prepared.data.notes
         return prepared
 
-    def _parts(self, prepared: Prepared, checkpoints: CheckpointFolder, journal: Journal) -> LoopParts:
+    def _parts(self, prepared: Prepared, checkpoints: CheckpointFolder, journal: Journal | None) -> LoopParts:
         return LoopParts(
             loaded=prepared.loaded,
             train=prepared.train,
@@ -145,10 +174,12 @@ class _Session:
             write_result=lambda folder: write_result(prepared.loaded, folder),
             result_bytes=result_bytes(prepared.loaded),
             progress=self._progress,
+            world=self._world,
         )
 
     def _deliver(self, prepared: Prepared, checkpoints: CheckpointFolder, state: TrainState) -> TrainSummary:
-        """Make the best weights (or the last) the run's result; the rename of its folder ends the run."""
+        """Draw the curves; make the best weights (or the last) the result: the rename of its folder ends the run."""
+        draw_curves(self._run)
         steps = read_history(self._run.training_log).steps[-_LAST_STEPS:]
         final_loss = sum(record["loss"] for record in steps) / len(steps) if steps else None
         summary = self._summarise(prepared, state, result=self._run.best, final_loss=final_loss)
