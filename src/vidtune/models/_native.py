@@ -208,8 +208,11 @@ class NativeFamily(ABC):
 
     def end_of_turn_ids(self, processor: Any) -> tuple[int, ...]:
         """Return the tokens at which generation stops; the first is the one that training teaches."""
-        vocabulary = processor.tokenizer.get_vocab()
-        return tuple(vocabulary[token] for token in self.end_tokens if token in vocabulary)
+        # One by one: listing a large vocabulary takes a tenth of a second, and this is asked for every prompt.
+        tokenizer = processor.tokenizer
+        ids = [(token, tokenizer.convert_tokens_to_ids(token)) for token in self.end_tokens]
+        # A token that is not in the vocabulary is given the id of the unknown one, or none.
+        return tuple(i for token, i in ids if i is not None and tokenizer.convert_ids_to_tokens(i) == token)
 
     def modality_of(self, name: str) -> Modality:
         """Return the tower that a parameter or module belongs to, also inside an adapter's wrappers."""

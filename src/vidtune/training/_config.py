@@ -86,6 +86,10 @@ class LoopConfig(Config):
     group_by_length: bool = True
     """Put samples of similar length into one batch, so that less is computed on padding."""
 
+    reuse_features: bool | None = None
+    """Compute what a frozen vision tower makes of a clip once and keep it within limits.memory_mib, instead of in every
+    epoch. None: wherever neither the pixels nor the tower or projector change. True where they do is an error."""
+
     num_threads: Annotated[int, Field(ge=1, le=256)] | None = None
     """CPU threads of torch. None: torch's own choice. Runs are repeated to the last bit with 1 thread in fp32."""
 
@@ -148,7 +152,11 @@ class EvaluationConfig(Config):
 
 
 class AugmentationConfig(Config):
-    """Random changes of the pixels while training. All off by default; one draw per clip and epoch."""
+    """Random changes of the pixels while training. All off by default; one draw for a whole clip."""
+
+    versions: Annotated[int, Field(ge=1, le=1000)] | None = None
+    """How many versions of each clip there are, the unchanged one first, taken in turn from epoch to epoch. They are
+    prepared once and kept, with the features that a frozen tower makes of them. None: a new one in every epoch."""
 
     brightness: Annotated[float, Field(ge=0, le=0.5)] = 0.0
     """Largest shift of brightness, as a share of full scale."""

@@ -27,7 +27,7 @@ from vidtune.models import LoadedModel
 from vidtune.training._checkpoint import CheckpointFolder, TrainState
 from vidtune.training._config import EvaluationConfig, TrainConfig
 from vidtune.training._errors import LossNotFinite
-from vidtune.training._examples import ExampleStore
+from vidtune.training._examples import ExampleStore, join_batch
 from vidtune.training._journal import Journal, memory_mib
 from vidtune.training._loss import count_supervised, supervised_loss_sum
 from vidtune.training._optimizer import (
@@ -137,10 +137,10 @@ class Loop:
                 plan = following
         return self.state
 
-    def _load_all(self, plan: StepPlan) -> list[dict[str, torch.Tensor]]:
+    def _load_all(self, plan: StepPlan) -> list[dict[str, Any]]:
         return [self._load(self._parts.train, indices, plan.epoch) for indices in self._world.share(plan.batches)]
 
-    def _step(self, plan: StepPlan, batches: Sequence[dict[str, torch.Tensor]], began_s: float) -> None:
+    def _step(self, plan: StepPlan, batches: Sequence[Mapping[str, Any]], began_s: float) -> None:
         learning_rate = set_learning_rate(
             self._optimizer, lr_factor(plan.step, self._parts.schedule.num_steps, self._config.optim)
         )
@@ -168,10 +168,8 @@ class Loop:
         num_tokens = sum(tokens for _, tokens in counts)
         self._record(plan, num_tokens, mean_loss, learning_rate, grad_norm, time.perf_counter() - began_s)
 
-    def _load(self, store: ExampleStore, indices: Sequence[int], epoch: int) -> dict[str, torch.Tensor]:
-        loaded = self._parts.loaded
-        batch = loaded.family.join_training(loaded.processor, [store.inputs(index, epoch) for index in indices])
-        return {name: tensor.to(self._device, non_blocking=True) for name, tensor in batch.items()}
+    def _load(self, store: ExampleStore, indices: Sequence[int], epoch: int) -> dict[str, Any]:
+        return join_batch(self._parts.loaded, [store.row(index, epoch) for index in indices])
 
     def _computing(self) -> AbstractContextManager[None]:
         return computing(self._parts.precision, self._device, self._longest)

@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 import torch
 
 from vidtune.adapters import (
-    AdapterConfig,
     attach_adapter,
     fit_frame_signals,
     frame_inputs,
     quantization_config,
     takes_frame_signals,
 )
+from vidtune.core.errors import VidtuneError
 from vidtune.core.progress import Progress
 from vidtune.core.rundir import RunDirectory
 from vidtune.data import DataConfig, Sample, Turn, resolve_video
@@ -24,7 +26,8 @@ from vidtune.media import FrameSet, read_frames
 from vidtune.models import LoadedModel, load_model
 from vidtune.training._config import TrainConfig
 from vidtune.training._errors import TooManyDropped
-from vidtune.training._examples import ExampleStore
+from vidtune.training._examples import ExampleStore, Row, join_batch
+from vidtune.training._features import features_fit, may_reuse_features, with_features
 from vidtune.training._loss import bare_model
 from vidtune.training._optimizer import trained_parameters
 from vidtune.training._order import Schedule
@@ -69,21 +72,37 @@ def prepare(
     """
     data = preflight(config, run, has_evaluator=has_evaluator)
     progress("load model", 0, 1, config.model.source)
-    loaded = load_model(
+    base = load_model(
         config.model.source,
         quantization_config=quantization_config(config.adapter, device=config.model.device),
         **model_options(config.model),
     )
-    progress("load model", 1, 1, describe_loading(loaded))
+    progress("load model", 1, 1, describe_loading(base))
     budget_bytes = config.limits.memory_mib * 2**20
-    max_tokens = _max_tokens(loaded, config.limits.max_tokens)
+    max_tokens = _max_tokens(base, config.limits.max_tokens)
+    precision = choose_precision(config.loop.precision, base.device)
+
+    def read(sample: Sample, source: DataConfig) -> FrameSet:
+        return read_frames(resolve_video(sample, source.videos), config.sampling, max_side_px=config.max_side_px)
+
+    def encode(turns: Sequence[Turn], frames: FrameSet) -> Row:
+        inputs = dict(base.family.encode_training(base.processor, [(turns, frames)]))
+        per_group = base.family.frame_policy.multiple
+        return {**inputs, **frame_inputs(config.adapter, [frames.frames_thwc], frames_per_group=per_group)}
+
+    def encode_features(turns: Sequence[Turn], frames: FrameSet) -> Row:
+        return with_features(base, encode(turns, frames), precision)
+
+    reuses = may_reuse_features(config, base) and features_fit(
+        (encode_features(sample.turns, frames) for sample, frames in _readable(data.train, config.data, read)),
+        len(data.train) * (config.augmentation.versions or 1) + len(data.held_out),
+        budget_bytes,
+    )
 
     def make_store(samples: Sequence[Sample], source: DataConfig, stage: str, *, is_train: bool) -> ExampleStore:
         store = ExampleStore(
-            lambda sample: read_frames(
-                resolve_video(sample, source.videos), config.sampling, max_side_px=config.max_side_px
-            ),
-            lambda turns, frames: _encode(loaded, config.adapter, turns, frames),
+            lambda sample: read(sample, source),
+            encode_features if reuses else encode,
             budget_bytes=budget_bytes,
             augmentation=config.augmentation if is_train else None,
             seed=config.seed,
@@ -94,9 +113,9 @@ def prepare(
         return store
 
     train_store = make_store(data.train, config.data, "read training clips", is_train=True)
-    loaded = _adapt(loaded, config, train_store)
+    loaded = _adapt(base, config, train_store)
     if takes_frame_signals(config.adapter):
-        fit_frame_signals(loaded.model, (train_store.inputs(i, epoch=0) for i in range(len(train_store.examples))))
+        fit_frame_signals(loaded.model, (train_store.row(i, epoch=0) for i in range(len(train_store.examples))))
     held_out = None
     if config.eval_data is not None:
         held_out = make_store(data.held_out, config.eval_data, "read held-out clips", is_train=False)
@@ -112,7 +131,6 @@ def prepare(
         group_by_length=config.loop.group_by_length,
         seed=config.seed,
     )
-    precision = choose_precision(config.loop.precision, loaded.device)
     if config.model.attn_implementation == "auto":
         _choose_attention(loaded, max(example.num_tokens for example in train_store.examples))
     return Prepared(data, loaded, train_store, held_out, audit, schedule, precision)
@@ -145,12 +163,11 @@ class _FirstLook:
         self._loaded = loaded
         self._store = store
 
-    def __iter__(self) -> Iterator[dict[str, torch.Tensor]]:
+    def __iter__(self) -> Iterator[dict[str, Any]]:
         # Not the first ones: a list of samples is often sorted by what is seen.
         order = np.random.default_rng(self._seed).permutation(len(self._store.examples))
         for index in order[:_NUM_LOOKED_AT].tolist():
-            row = self._loaded.family.join_training(self._loaded.processor, [self._store.inputs(index, 0)])
-            yield {name: tensor.to(self._loaded.device) for name, tensor in row.items()}
+            yield join_batch(self._loaded, [self._store.row(index, epoch=0)])
 
 
 def _choose_attention(loaded: LoadedModel, longest: int) -> None:
@@ -168,12 +185,12 @@ def _choose_attention(loaded: LoadedModel, longest: int) -> None:
         model.set_attn_implementation({"text_config": "eager"})
 
 
-def _encode(
-    loaded: LoadedModel, adapter: AdapterConfig, turns: Sequence[Turn], frames: FrameSet
-) -> dict[str, torch.Tensor]:
-    inputs = dict(loaded.family.encode_training(loaded.processor, [(turns, frames)]))
-    per_group = loaded.family.frame_policy.multiple
-    return {**inputs, **frame_inputs(adapter, [frames.frames_thwc], frames_per_group=per_group)}
+def _readable(
+    samples: Sequence[Sample], source: DataConfig, read: Callable[[Sample, DataConfig], FrameSet]
+) -> Iterator[tuple[Sample, FrameSet]]:
+    for sample in samples:
+        with suppress(VidtuneError):  # it will be listed as dropped when its turn comes
+            yield sample, read(sample, source)
 
 
 def _limit_dropped(store: ExampleStore, num_samples: int, max_share: float, stage: str) -> None:

@@ -30,7 +30,17 @@ from vidtune.core.rundir import RunDirectory
 from vidtune.data import Turn
 from vidtune.inference import GenerationConfig, Request, generate, load_for_inference, predict_dataset
 from vidtune.media import FrameSet
-from vidtune.models import IGNORED_LABEL, BatchInputs, LoadedModel, families, load_model
+from vidtune.models import (
+    FEATURES,
+    IGNORED_LABEL,
+    BatchInputs,
+    LoadedModel,
+    families,
+    join_features,
+    load_model,
+    replace_pixels,
+    takes_media_features,
+)
 from vidtune.models.embedders.vision_tower import VisionTowerEmbedder
 
 QUESTION = "Which exercise is this, and what should be corrected?"
@@ -243,6 +253,28 @@ class FamilyContract:
 
         _assert_same(joined, dict(whole))
         assert joined.num_visual_tokens() == whole.num_visual_tokens()
+
+    # Features in place of pixels
+
+    def test_features_taken_out_of_a_pass_give_the_logits_of_their_pixels(self, loaded: LoadedModel):
+        if not takes_media_features(loaded.model):
+            pytest.skip(f"{self.name} has no argument for features")
+        clips = [make_frames(*shape, seed=index) for index, shape in enumerate(self.clip_shapes)]
+        encode = loaded.family.encode_training
+        rows = [dict(encode(loaded.processor, [(converse(QUESTION, ANSWER), frames)])) for frames in [*clips, None]]
+        batch = loaded.family.join_training(loaded.processor, rows)
+
+        given = [replace_pixels(loaded.model, row) for row in rows]
+        features = join_features([row.pop(FEATURES) for row in given if FEATURES in row])
+        without_pixels = loaded.family.join_training(loaded.processor, given)
+
+        assert features
+        assert not [name for name in without_pixels if name.startswith("pixel_")]
+        with torch.no_grad():
+            from_pixels = loaded.model(**batch, use_cache=False).logits
+            from_features = loaded.model(**without_pixels, **{FEATURES: features}, use_cache=False).logits
+        # A tower that sees one clip at a time adds up in another order than one that sees the batch.
+        torch.testing.assert_close(from_features, from_pixels, rtol=0, atol=1e-4)
 
     # Answers
 
