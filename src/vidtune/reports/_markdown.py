@@ -152,5 +152,15 @@ def _latex(text: str) -> str:
     return _LIGATURE.sub(r"\1{}", _escape(shown, _LATEX))
 
 
+def score_table(view: RunView) -> Iterable[str]:
+    """Return the scores of a run as the lines of a Markdown table."""
+    return _markdown_table(_tables(view)["scores"])
+
+
+def escape_markdown(text: str) -> str:
+    """Return ``text`` in one line, with nothing in it that Markdown takes for its own."""
+    return _escape(text, _MARKDOWN)
+
+
 def _escape(text: str, table: dict[str, str]) -> str:
     return "".join(table.get(character, character) for character in " ".join(text.split()))

@@ -12,6 +12,7 @@ from vidtune.data import DataConfig
 from vidtune.inference import ModelConfig
 from vidtune.media import SamplingConfig
 
+Grouping = Literal["label", "subject"]
 Share = Annotated[float, Field(ge=0, le=1)]
 
 
@@ -40,8 +41,11 @@ class OptimConfig(Config):
     projector_lr_multiplier: Annotated[float, Field(gt=0, le=100)] = 1.0
     """Times learning_rate for the projector. Only when the adapter reaches it."""
 
-    schedule: Literal["constant", "linear", "cosine"] = "cosine"
-    """Course of the learning rate after the warm-up: flat, straight to 0, or half a cosine to 0."""
+    schedule: Literal["constant", "linear", "cosine", "cosine_with_restarts"] = "cosine"
+    """Course of the learning rate after the warm-up: flat, straight to 0, half a cosine to 0, or several of them."""
+
+    num_cycles: Annotated[int, Field(ge=1, le=1000)] = 1
+    """Half cosines of `cosine_with_restarts`, each from the peak to 0."""
 
     warmup_ratio: Annotated[float, Field(ge=0, lt=1)] = 0.05
     """Share of all steps in which the learning rate rises from 0."""
@@ -60,6 +64,37 @@ class OptimConfig(Config):
 
     max_grad_norm: Annotated[float, Field(gt=0)] | None = 1.0
     """Gradients are scaled down to this global norm. None: not clipped."""
+
+    @model_validator(mode="after")
+    def _cycles_count(self) -> Self:
+        if self.num_cycles != 1 and self.schedule != "cosine_with_restarts":
+            raise ValueError(
+                f"num_cycles={self.num_cycles} has no effect with schedule={self.schedule!r}: "
+                "set schedule to 'cosine_with_restarts', or leave num_cycles at 1."
+            )
+        return self
+
+
+class LossConfig(Config):
+    """What a wrong token costs. The held-out loss is always plain cross entropy."""
+
+    focal_gamma: Annotated[float, Field(ge=0, le=10)] = 0.0
+    """Focal loss (Lin et al. 2017): what is likely already counts (1 - p)^gamma times. 0: plain cross entropy."""
+
+    class_weights: Literal["none", "inverse_frequency", "effective_number"] = "none"
+    """Let samples of rare labels count more: by 1 / n of their label, or by its effective number (Cui et al. 2019)."""
+
+    effective_beta: Annotated[float, Field(ge=0, lt=1)] = 0.999
+    """Of `effective_number`: nearer to 1 is nearer to `inverse_frequency`."""
+
+    @model_validator(mode="after")
+    def _beta_counts(self) -> Self:
+        if "effective_beta" in self.model_fields_set and self.class_weights != "effective_number":
+            raise ValueError(
+                f"effective_beta has no effect with class_weights={self.class_weights!r}: "
+                "set class_weights to 'effective_number', or leave it out."
+            )
+        return self
 
 
 class LoopConfig(Config):
@@ -85,6 +120,10 @@ class LoopConfig(Config):
 
     group_by_length: bool = True
     """Put samples of similar length into one batch, so that less is computed on padding."""
+
+    balance_by: Grouping | None = None
+    """Let every label, or every subject, come up equally often: rare ones repeat, of frequent ones some are left out in
+    an epoch. None: every sample once."""
 
     reuse_features: bool | None = None
     """Compute what a frozen vision tower makes of a clip once and keep it within limits.memory_mib, instead of in every
@@ -212,6 +251,9 @@ class TrainConfig(Config):
 
     optim: OptimConfig = OptimConfig()
     """How they change."""
+
+    loss: LossConfig = LossConfig()
+    """What a wrong token costs."""
 
     loop: LoopConfig = LoopConfig(epochs=3)
     """For how long."""

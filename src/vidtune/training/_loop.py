@@ -29,7 +29,7 @@ from vidtune.training._config import EvaluationConfig, TrainConfig
 from vidtune.training._errors import LossNotFinite
 from vidtune.training._examples import ExampleStore, join_batch
 from vidtune.training._journal import Journal, memory_mib
-from vidtune.training._loss import count_supervised, supervised_loss_sum
+from vidtune.training._loss import SAMPLE_WEIGHTS, count_supervised, supervised_loss_sum
 from vidtune.training._optimizer import (
     build_optimizer,
     lr_factor,
@@ -55,6 +55,9 @@ class LoopParts:
     held_out: ExampleStore | None
     schedule: Schedule
     precision: Precision
+    weights: Sequence[float] | None
+    """By how much each training sample counts; None where all count alike."""
+
     checkpoints: CheckpointFolder
     journal: Journal | None
     """Only the main process keeps one."""
@@ -138,7 +141,7 @@ class Loop:
         return self.state
 
     def _load_all(self, plan: StepPlan) -> list[dict[str, Any]]:
-        return [self._load(self._parts.train, indices, plan.epoch) for indices in self._world.share(plan.batches)]
+        return [self._load_weighted(indices, plan.epoch) for indices in self._world.share(plan.batches)]
 
     def _step(self, plan: StepPlan, batches: Sequence[Mapping[str, Any]], began_s: float) -> None:
         learning_rate = set_learning_rate(
@@ -153,7 +156,8 @@ class Loop:
             torch.manual_seed(batch_seed(self._config.seed, plan.step, number))
             with self._computing():
                 # Divided by the tokens of the whole step: accumulating equals one large batch.
-                loss = supervised_loss_sum(self._model, batch) / num_supervised
+                loss = supervised_loss_sum(self._model, batch, focal_gamma=self._config.loss.focal_gamma)
+                loss = loss / num_supervised
             losses.append(loss.detach())
             penalty = adapter_penalty(self._model)
             torch.autograd.backward(loss if penalty is None else loss + penalty / len(plan.batches))
@@ -167,6 +171,12 @@ class Loop:
         self._optimizer.zero_grad()
         num_tokens = sum(tokens for _, tokens in counts)
         self._record(plan, num_tokens, mean_loss, learning_rate, grad_norm, time.perf_counter() - began_s)
+
+    def _load_weighted(self, indices: Sequence[int], epoch: int) -> dict[str, Any]:
+        batch = self._load(self._parts.train, indices, epoch)
+        if self._parts.weights is not None:
+            batch[SAMPLE_WEIGHTS] = torch.tensor([self._parts.weights[i] for i in indices], device=self._device)
+        return batch
 
     def _load(self, store: ExampleStore, indices: Sequence[int], epoch: int) -> dict[str, Any]:
         return join_batch(self._parts.loaded, [store.row(index, epoch) for index in indices])

@@ -65,6 +65,8 @@ def lr_factor(step: int, num_steps: int, config: OptimConfig) -> float:
             return 1.0 - progress
         case "cosine":
             return 0.5 * (1.0 + math.cos(math.pi * progress))
+        case "cosine_with_restarts":
+            return 0.5 * (1.0 + math.cos(math.pi * ((config.num_cycles * progress) % 1.0)))
 
 
 def set_learning_rate(optimizer: torch.optim.Optimizer, factor: float) -> float:

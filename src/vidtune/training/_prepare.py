@@ -24,6 +24,7 @@ from vidtune.data import DataConfig, Sample, Turn, resolve_video
 from vidtune.inference import describe_loading, model_options
 from vidtune.media import FrameSet, read_frames
 from vidtune.models import LoadedModel, load_model
+from vidtune.training._balance import group_of, sample_weights
 from vidtune.training._config import TrainConfig
 from vidtune.training._errors import TooManyDropped
 from vidtune.training._examples import ExampleStore, Row, join_batch
@@ -53,6 +54,8 @@ class Prepared:
     audit: SupervisionAudit
     schedule: Schedule
     precision: Precision
+    weights: list[float] | None
+    """By how much each training sample counts; None where all count alike."""
 
 
 def prepare(
@@ -122,6 +125,12 @@ def prepare(
     audit = audit_supervision(
         train_store.examples, Vocabulary.of(loaded.processor, loaded.family.end_of_turn_ids(loaded.processor))
     )
+    samples = [example.sample for example in train_store.examples]
+    by = config.loop.balance_by
+    groups = None if by is None else group_of(samples, by, "loop.balance_by")
+    weights = None
+    if config.loss.class_weights != "none":
+        weights = sample_weights(group_of(samples, "label", "loss.class_weights"), config.loss)
     schedule = Schedule(
         [example.num_tokens for example in train_store.examples],
         batch_size=config.loop.batch_size,
@@ -130,10 +139,11 @@ def prepare(
         max_steps=config.loop.max_steps,
         group_by_length=config.loop.group_by_length,
         seed=config.seed,
+        groups=groups,
     )
     if config.model.attn_implementation == "auto":
         _choose_attention(loaded, max(example.num_tokens for example in train_store.examples))
-    return Prepared(data, loaded, train_store, held_out, audit, schedule, precision)
+    return Prepared(data, loaded, train_store, held_out, audit, schedule, precision, weights)
 
 
 def _adapt(loaded: LoadedModel, config: TrainConfig, store: ExampleStore) -> LoadedModel:

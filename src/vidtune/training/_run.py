@@ -168,6 +168,7 @@ class _Session:
             held_out=prepared.held_out,
             schedule=prepared.schedule,
             precision=prepared.precision,
+            weights=prepared.weights,
             checkpoints=checkpoints,
             journal=journal,
             evaluator=self._evaluator,
