@@ -183,7 +183,8 @@ def _run(job: _Job, timeout_s: float) -> dict[str, Any]:
     from vidtune.media.corruption import corrupt_video
 
     try:
-        limits = ReadLimits(timeout_s=timeout_s)
+        # All frames are decoded, on all processors: the clock alone decides.
+        limits = ReadLimits(timeout_s=timeout_s, max_cpu_s=timeout_s * (os.cpu_count() or 1))
         written = corrupt_video(job.source, job.target, job.damage.config, limits=limits, max_side_px=job.max_side_px)
     except VidtuneError as exc:
         if exc.exit_status == 75:

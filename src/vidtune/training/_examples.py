@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -116,8 +116,7 @@ class ExampleStore:
         turns: tuple[Turn, ...] = sample.turns
         if self._augmentation is not None:
             rng = np.random.default_rng([self._seed, epoch, index])
-            frames_thwc, turns = augment_clip(frames.frames_thwc, turns, self._augmentation, rng)
-            frames = replace(frames, frames_thwc=frames_thwc)
+            frames, turns = augment_clip(frames, turns, self._augmentation, rng)
         return self._encode(turns, frames)
 
     def frames(self, index: int) -> FrameSet:

@@ -18,9 +18,9 @@ from vidtune.adapters import (
 )
 from vidtune.core.progress import Progress
 from vidtune.core.rundir import RunDirectory
-from vidtune.data import DataConfig, Sample, Turn, resolve_video
+from vidtune.data import DataConfig, Sample, Turn
 from vidtune.inference import describe_loading, model_options
-from vidtune.media import FrameSet, read_frames
+from vidtune.media import FrameSet
 from vidtune.models import LoadedModel, load_model
 from vidtune.training._config import TrainConfig
 from vidtune.training._errors import TooManyDropped
@@ -30,6 +30,7 @@ from vidtune.training._optimizer import trained_parameters
 from vidtune.training._order import Schedule
 from vidtune.training._precision import Precision, choose_precision
 from vidtune.training._preflight import TrainingData, preflight
+from vidtune.training._reading import clip_reader
 from vidtune.training._supervision import SupervisionAudit, Vocabulary, audit_supervision
 
 _MAX_TOKENS_OF_PLAIN_ATTENTION = 512
@@ -76,9 +77,7 @@ def prepare(config: TrainConfig, run: RunDirectory, *, has_evaluator: bool, prog
 
     def make_store(samples: Sequence[Sample], source: DataConfig, stage: str, *, is_train: bool) -> ExampleStore:
         store = ExampleStore(
-            lambda sample: read_frames(
-                resolve_video(sample, source.videos), config.sampling, max_side_px=config.max_side_px
-            ),
+            clip_reader(config, source),
             lambda turns, frames: _encode(loaded, config.adapter, turns, frames),
             budget_bytes=budget_bytes,
             augmentation=config.augmentation if is_train else None,
