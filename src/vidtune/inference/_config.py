@@ -10,7 +10,7 @@ from pydantic import Field, field_validator, model_validator
 from vidtune.adapters.quantizers import quantizers
 from vidtune.config import Config
 from vidtune.data import DataConfig
-from vidtune.media import ReadLimits, SamplingConfig
+from vidtune.media import FrameCacheConfig, ReadLimits, SamplingConfig
 
 PINNED_SOURCE = re.compile(r"[\w.-]+/[\w.-]+@[0-9a-f]{40}")
 """A hub id that cannot change under its name: with a whole commit behind it."""
@@ -106,6 +106,9 @@ class PredictConfig(Config):
 
     max_side_px: Annotated[int, Field(ge=16)] | None = None
     """Scale frames down on reading so that the longer side has at most this. None: the model's processor decides."""
+
+    frame_cache: FrameCacheConfig = FrameCacheConfig()
+    """Whether decoded frames are kept on disk for the next run."""
 
     quantization: str = "none"
     """How the base model is stored: `none`, `nf4` (4 bits), `int8`, or with torchao `int8-weight-only`, `int8-dynamic`,

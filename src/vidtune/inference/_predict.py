@@ -6,17 +6,16 @@ answer, or a named error in its place. Records are made durable before the model
 
 from __future__ import annotations
 
-import os
 import shutil
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Any
 
 import torch
 
 from vidtune.core.durable import RecordLog, write_json
+from vidtune.core.environment import num_usable_cores
 from vidtune.core.errors import DataInvalid, DiskFull, VideoMissing, VidtuneError
 from vidtune.core.locking import RunLock
 from vidtune.core.progress import Progress, silent
@@ -28,11 +27,11 @@ from vidtune.inference._engine import Engine
 from vidtune.inference._loading import fingerprint, load_configured, resolve_source
 from vidtune.inference._memory import BatchSize
 from vidtune.inference._options import describe_loading
-from vidtune.inference._reading import Clip, read_ahead
+from vidtune.inference._reading import Clip, Footage, read_ahead
 from vidtune.inference._records import answer_record, error_record, qved_predictions, strip_name
 from vidtune.inference._request import Generation, Request, length_key
 from vidtune.inference._summary import PredictSummary, summarise
-from vidtune.media import read_frames, write_strip
+from vidtune.media import FrameSet, read_frames, write_strip
 from vidtune.models import LoadedModel
 
 _RECORD_BYTES = 4_096
@@ -112,6 +111,7 @@ class _Worker:
         self._config = config
         self._run = run
         self._log = log
+        self._frame_cache = config.frame_cache.open()
         self.batch_size = BatchSize(config.batch_size)
         self._engine: Engine[Clip] = Engine(loaded, config.generation, self.batch_size)
 
@@ -122,11 +122,10 @@ class _Worker:
 
     def work_through(self, samples: Sequence[Sample]) -> Iterator[list[dict[str, Any]]]:
         """Answer ``samples`` and yield records as they are finished, once they are on disk."""
-        root = self._config.data.videos
         window_size = _WINDOW_BATCHES * self._config.batch_size
         clips = read_ahead(
             samples,
-            lambda sample: resolve_video(sample, root),
+            self._find,
             self._read,
             num_readers=self._config.num_readers,
             num_ahead=window_size,
@@ -142,9 +141,20 @@ class _Worker:
         while waiting or self._engine.is_busy:
             yield self._advance(waiting)
 
-    def _read(self, path: Path) -> Any:
+    def _find(self, sample: Sample) -> Footage:
+        path = resolve_video(sample, self._config.data.videos)
+        return Footage(path, self._config.sampling.query_for(sample.question))
+
+    def _read(self, footage: Footage) -> FrameSet:
         config = self._config
-        return read_frames(path, config.sampling, limits=config.limits, max_side_px=config.max_side_px)
+        return read_frames(
+            footage.path,
+            config.sampling,
+            limits=config.limits,
+            max_side_px=config.max_side_px,
+            query=footage.query,
+            cache=self._frame_cache,
+        )
 
     def _advance(self, waiting: list[tuple[Clip, Request]]) -> list[dict[str, Any]]:
         """Let the model write on, similar clips together, and write down what is finished."""
@@ -207,16 +217,11 @@ def _threads(config: PredictConfig, device: torch.device) -> Iterator[None]:
     if config.num_threads is not None:
         torch.set_num_threads(config.num_threads)
     elif device.type == "cpu":
-        torch.set_num_threads(max(1, min(before, _num_cores() - config.num_readers)))
+        torch.set_num_threads(max(1, min(before, num_usable_cores() - config.num_readers)))
     try:
         yield
     finally:
         torch.set_num_threads(before)
-
-
-def _num_cores() -> int:
-    """Return the cores that this process may use; in a container those are fewer than the machine has."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def _read_dataset(config: PredictConfig) -> Dataset:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from typing import Annotated, Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from vidtune.adapters import AdapterConfig
 from vidtune.config import Config
+from vidtune.core.errors import BadUsage
 from vidtune.data import DataConfig
 from vidtune.inference import ModelConfig
-from vidtune.media import SamplingConfig
+from vidtune.media import FrameCacheConfig, SamplingConfig
 
 Grouping = Literal["label", "subject"]
 Share = Annotated[float, Field(ge=0, le=1)]
@@ -209,10 +210,43 @@ class AugmentationConfig(Config):
     flip: Share = 0.0
     """How often a clip is mirrored. The words left and right change places in question and answer."""
 
+    corruptions: tuple[str, ...] = ()
+    """Damages that may happen to a clip, one at a time, as `vidtune data degrade --corrupt` names them: `jpeg:1-3`,
+    `noise:2`, `frame_drop:1-2`."""
+
+    corruption_share: Share | None = None
+    """How often a clip is damaged, with one line of `corruptions` as likely as another. None: half of the time."""
+
+    @field_validator("corruptions")
+    @classmethod
+    def _corruptions_are_known(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        # The room of damages loads OpenCV; a recipe without any should not.
+        from vidtune.media.corruption import read_corruptions
+
+        for spec in value:
+            try:
+                read_corruptions(spec)
+            except BadUsage as exc:
+                raise ValueError(str(exc)) from exc
+        return value
+
+    @model_validator(mode="after")
+    def _share_has_an_effect(self) -> Self:
+        if self.corruption_share is not None and not self.corruptions:
+            raise ValueError(f"corruption_share={self.corruption_share} has no effect without corruptions: name some.")
+        return self
+
+    @property
+    def effective_corruption_share(self) -> float:
+        """How often a clip is damaged."""
+        if not self.corruptions:
+            return 0.0
+        return 0.5 if self.corruption_share is None else self.corruption_share
+
     @property
     def is_active(self) -> bool:
         """Whether any change is switched on."""
-        return any((self.brightness, self.contrast, self.crop, self.flip))
+        return any((self.brightness, self.contrast, self.crop, self.flip, self.effective_corruption_share))
 
 
 class SaveConfig(Config):
@@ -245,6 +279,9 @@ class TrainConfig(Config):
 
     max_side_px: Annotated[int, Field(ge=16)] | None = None
     """Scale frames down on reading so that the longer side has at most this. None: the model's processor decides."""
+
+    frame_cache: FrameCacheConfig = FrameCacheConfig()
+    """Whether decoded frames are kept on disk for the next run."""
 
     adapter: AdapterConfig = AdapterConfig()
     """Which weights change."""

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 from zlib import crc32
 
@@ -185,8 +185,7 @@ class ExampleStore:
         if self._augmentation is not None and is_changed:
             # By name and not by place: it holds whoever prepares the sample, and whatever else was dropped.
             rng = np.random.default_rng([self._seed, version, crc32(sample.sample_id.encode())])
-            frames_thwc, turns = augment_clip(frames.frames_thwc, turns, self._augmentation, rng)
-            frames = replace(frames, frames_thwc=frames_thwc)
+            frames, turns = augment_clip(frames, turns, self._augmentation, rng)
         return self._encode(turns, frames)
 
     def _keep(self, example: Example, rows: Sequence[Row], frames: FrameSet | None) -> None:

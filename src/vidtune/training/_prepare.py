@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Any
@@ -20,20 +20,21 @@ from vidtune.adapters import (
 from vidtune.core.errors import VidtuneError
 from vidtune.core.progress import Progress
 from vidtune.core.rundir import RunDirectory
-from vidtune.data import DataConfig, Sample, Turn, resolve_video
+from vidtune.data import DataConfig, Sample, Turn
 from vidtune.inference import describe_loading, model_options
-from vidtune.media import FrameSet, read_frames
+from vidtune.media import FrameSet
 from vidtune.models import LoadedModel, load_model
 from vidtune.training._balance import group_of, sample_weights
 from vidtune.training._config import TrainConfig
 from vidtune.training._errors import TooManyDropped
-from vidtune.training._examples import ExampleStore, Row, join_batch
+from vidtune.training._examples import ExampleStore, ReadFrames, Row, join_batch
 from vidtune.training._features import features_fit, may_reuse_features, with_features
 from vidtune.training._loss import bare_model
 from vidtune.training._optimizer import trained_parameters
 from vidtune.training._order import Schedule
 from vidtune.training._precision import Precision, choose_precision
 from vidtune.training._preflight import TrainingData, preflight
+from vidtune.training._reading import clip_reader
 from vidtune.training._supervision import SupervisionAudit, Vocabulary, audit_supervision
 from vidtune.training._world import ALONE, World
 
@@ -85,9 +86,6 @@ def prepare(
     max_tokens = _max_tokens(base, config.limits.max_tokens)
     precision = choose_precision(config.loop.precision, base.device)
 
-    def read(sample: Sample, source: DataConfig) -> FrameSet:
-        return read_frames(resolve_video(sample, source.videos), config.sampling, max_side_px=config.max_side_px)
-
     def encode(turns: Sequence[Turn], frames: FrameSet) -> Row:
         inputs = dict(base.family.encode_training(base.processor, [(turns, frames)]))
         per_group = base.family.frame_policy.multiple
@@ -97,14 +95,17 @@ def prepare(
         return with_features(base, encode(turns, frames), precision)
 
     reuses = may_reuse_features(config, base) and features_fit(
-        (encode_features(sample.turns, frames) for sample, frames in _readable(data.train, config.data, read)),
+        (
+            encode_features(sample.turns, frames)
+            for sample, frames in _readable(data.train, clip_reader(config, config.data))
+        ),
         len(data.train) * (config.augmentation.versions or 1) + len(data.held_out),
         budget_bytes,
     )
 
     def make_store(samples: Sequence[Sample], source: DataConfig, stage: str, *, is_train: bool) -> ExampleStore:
         store = ExampleStore(
-            lambda sample: read(sample, source),
+            clip_reader(config, source),
             encode_features if reuses else encode,
             budget_bytes=budget_bytes,
             augmentation=config.augmentation if is_train else None,
@@ -195,12 +196,10 @@ def _choose_attention(loaded: LoadedModel, longest: int) -> None:
         model.set_attn_implementation({"text_config": "eager"})
 
 
-def _readable(
-    samples: Sequence[Sample], source: DataConfig, read: Callable[[Sample, DataConfig], FrameSet]
-) -> Iterator[tuple[Sample, FrameSet]]:
+def _readable(samples: Sequence[Sample], read: ReadFrames) -> Iterator[tuple[Sample, FrameSet]]:
     for sample in samples:
         with suppress(VidtuneError):  # it will be listed as dropped when its turn comes
-            yield sample, read(sample, source)
+            yield sample, read(sample)
 
 
 def _limit_dropped(store: ExampleStore, num_samples: int, max_share: float, stage: str) -> None:

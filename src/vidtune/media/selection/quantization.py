@@ -57,6 +57,7 @@ class QuantizationSelector:
     """A DPP on the quantized features, weighed by how little each frame loses."""
 
     needs_fps = False
+    takes_query = False
     options_class = QuantizationOptions
 
     def select(self, view: ClipView, sampling: SamplingConfig) -> Selection:
