@@ -19,7 +19,7 @@ from vidtune.adapters import (
 from vidtune.core.progress import Progress
 from vidtune.core.rundir import RunDirectory
 from vidtune.data import DataConfig, Sample, Turn, resolve_video
-from vidtune.inference import describe_loading, model_options
+from vidtune.inference import attend_for_training, describe_loading, model_options
 from vidtune.media import FrameSet, read_frames
 from vidtune.models import LoadedModel, load_model
 from vidtune.training._config import TrainConfig
@@ -31,8 +31,6 @@ from vidtune.training._order import Schedule
 from vidtune.training._precision import Precision, choose_precision
 from vidtune.training._preflight import TrainingData, preflight
 from vidtune.training._supervision import SupervisionAudit, Vocabulary, audit_supervision
-
-_MAX_TOKENS_OF_PLAIN_ATTENTION = 512
 
 _NUM_LOOKED_AT = 64
 """How many training examples an adapter is offered before it starts; it may take fewer."""
@@ -109,8 +107,9 @@ def prepare(config: TrainConfig, run: RunDirectory, *, has_evaluator: bool, prog
         seed=config.seed,
     )
     precision = choose_precision(config.loop.precision, loaded.device)
-    if config.model.attn_implementation == "auto":
-        _choose_attention(loaded, max(example.num_tokens for example in train_store.examples))
+    longest = max(example.num_tokens for example in train_store.examples)
+    if note := attend_for_training(loaded, config.model.attn_implementation, longest):
+        progress("attention", 1, 1, note)
     return Prepared(data, loaded, train_store, held_out, audit, schedule, precision)
 
 
@@ -147,21 +146,6 @@ class _FirstLook:
         for index in order[:_NUM_LOOKED_AT].tolist():
             row = self._loaded.family.join_training(self._loaded.processor, [self._store.inputs(index, 0)])
             yield {name: tensor.to(self._loaded.device) for name, tensor in row.items()}
-
-
-def _choose_attention(loaded: LoadedModel, longest: int) -> None:
-    """On a CPU let a text model that reads short sequences attend by plain products.
-
-    The backward pass of torch's fused attention takes 20 ms a layer there where the products take 3 (8 sequences of 155
-    tokens, 4 heads). For long sequences the products would need memory that grows with the square of the length.
-    """
-    model = bare_model(loaded.model)
-    if (
-        loaded.device.type == "cpu"
-        and longest <= _MAX_TOKENS_OF_PLAIN_ATTENTION
-        and "text_config" in model.config.sub_configs
-    ):
-        model.set_attn_implementation({"text_config": "eager"})
 
 
 def _encode(
