@@ -29,7 +29,7 @@ from vidtune.inference._memory import BatchSize
 from vidtune.inference._options import describe_loading
 from vidtune.inference._reading import Clip, Footage, read_ahead
 from vidtune.inference._records import answer_record, error_record, qved_predictions, strip_name
-from vidtune.inference._request import Generation, Request, length_key
+from vidtune.inference._request import Generation, Request, sort_for_reading
 from vidtune.inference._summary import PredictSummary, summarise
 from vidtune.media import FrameSet, read_frames, write_strip
 from vidtune.models import LoadedModel
@@ -158,7 +158,7 @@ class _Worker:
 
     def _advance(self, waiting: list[tuple[Clip, Request]]) -> list[dict[str, Any]]:
         """Let the model write on, similar clips together, and write down what is finished."""
-        waiting.sort(key=lambda entry: length_key(entry[1]))
+        sort_for_reading(waiting)
         outcomes = self._engine.advance(waiting)
         return self._write([self._record(clip, outcome) for clip, outcome in outcomes])
 

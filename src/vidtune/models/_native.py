@@ -22,10 +22,11 @@ from vidtune.core.errors import BadUsage, VideoTooLarge
 from vidtune.models._batch import BatchInputs, join_rows
 from vidtune.models._family import NO_MODULES, FramePolicy, Modality
 from vidtune.models._native_load import check_tokens, keep_whole
-from vidtune.models._native_rows import describe_clip, encode_row, expand_piece
+from vidtune.models._native_rows import describe_clip, encode_around_clip, encode_row, expand_piece
 from vidtune.models._weights import load_processor, load_strictly
 
 if TYPE_CHECKING:
+    from vidtune.data import Turn
     from vidtune.media import FrameSet
     from vidtune.models._family import PromptItem
 
@@ -197,6 +198,12 @@ class NativeFamily(ABC):
     def encode_prompts(self, processor: Any, items: Sequence[PromptItem]) -> BatchInputs:
         """Return the left-padded inputs of prompts that the model is to answer."""
         return self._encode(processor, items, for_generation=True)
+
+    def encode_around_clip(
+        self, processor: Any, turns: Sequence[Turn], frames: FrameSet
+    ) -> tuple[list[int], list[int]]:
+        """Return the ids of a prompt before and after what the clip becomes, without processing the clip."""
+        return encode_around_clip(self, processor, turns, frames)
 
     def encode_training(self, processor: Any, items: Sequence[PromptItem]) -> BatchInputs:
         """Return right-padded inputs with labels on every answer and its end-of-turn token, and nowhere else."""

@@ -21,13 +21,13 @@ from vidtune.core.errors import VidtuneError
 from vidtune.core.progress import Progress
 from vidtune.core.rundir import RunDirectory
 from vidtune.data import DataConfig, Sample, Turn
-from vidtune.inference import describe_loading, model_options
+from vidtune.inference import attend_for_training, describe_loading, model_options
 from vidtune.media import FrameSet
 from vidtune.models import LoadedModel, load_model
 from vidtune.training._balance import group_of, sample_weights
 from vidtune.training._config import TrainConfig
 from vidtune.training._errors import TooManyDropped
-from vidtune.training._examples import ExampleStore, ReadFrames, Row, join_batch
+from vidtune.training._examples import Encode, ExampleStore, ReadFrames, Row, join_batch
 from vidtune.training._features import features_fit, may_reuse_features, with_features
 from vidtune.training._loss import bare_model
 from vidtune.training._optimizer import trained_parameters
@@ -37,8 +37,6 @@ from vidtune.training._preflight import TrainingData, preflight
 from vidtune.training._reading import clip_reader
 from vidtune.training._supervision import SupervisionAudit, Vocabulary, audit_supervision
 from vidtune.training._world import ALONE, World
-
-_MAX_TOKENS_OF_PLAIN_ATTENTION = 512
 
 _NUM_LOOKED_AT = 64
 """How many training examples an adapter is offered before it starts; it may take fewer."""
@@ -117,7 +115,7 @@ def prepare(
         return store
 
     train_store = make_store(data.train, config.data, "read training clips", is_train=True)
-    loaded = _adapt(base, config, train_store)
+    loaded = _adapt(base, config, train_store, encode)
     if takes_frame_signals(config.adapter):
         fit_frame_signals(loaded.model, (train_store.row(i, epoch=0) for i in range(len(train_store.examples))))
     held_out = None
@@ -126,28 +124,33 @@ def prepare(
     audit = audit_supervision(
         train_store.examples, Vocabulary.of(loaded.processor, loaded.family.end_of_turn_ids(loaded.processor))
     )
-    samples = [example.sample for example in train_store.examples]
+    schedule, weights = _plan_steps(config, train_store)
+    longest = max(example.num_tokens for example in train_store.examples)
+    if note := attend_for_training(loaded, config.model.attn_implementation, longest):
+        progress("attention", 1, 1, note)
+    return Prepared(data, loaded, train_store, held_out, audit, schedule, precision, weights)
+
+
+def _plan_steps(config: TrainConfig, store: ExampleStore) -> tuple[Schedule, list[float] | None]:
+    """Return which samples each step sees, and by how much each sample counts."""
+    samples = [example.sample for example in store.examples]
     by = config.loop.balance_by
-    groups = None if by is None else group_of(samples, by, "loop.balance_by")
-    weights = None
-    if config.loss.class_weights != "none":
-        weights = sample_weights(group_of(samples, "label", "loss.class_weights"), config.loss)
     schedule = Schedule(
-        [example.num_tokens for example in train_store.examples],
+        [example.num_tokens for example in store.examples],
         batch_size=config.loop.batch_size,
         accumulation=config.loop.accumulation,
         epochs=config.loop.epochs,
         max_steps=config.loop.max_steps,
         group_by_length=config.loop.group_by_length,
         seed=config.seed,
-        groups=groups,
+        groups=None if by is None else group_of(samples, by, "loop.balance_by"),
     )
-    if config.model.attn_implementation == "auto":
-        _choose_attention(loaded, max(example.num_tokens for example in train_store.examples))
-    return Prepared(data, loaded, train_store, held_out, audit, schedule, precision, weights)
+    if config.loss.class_weights == "none":
+        return schedule, None
+    return schedule, sample_weights(group_of(samples, "label", "loss.class_weights"), config.loss)
 
 
-def _adapt(loaded: LoadedModel, config: TrainConfig, store: ExampleStore) -> LoadedModel:
+def _adapt(loaded: LoadedModel, config: TrainConfig, store: ExampleStore, encode: Encode) -> LoadedModel:
     torch.manual_seed(config.seed)
     family = loaded.family
     targets: dict[str, str] = {modality: family.linear_targets(modality) for modality in family.modalities}
@@ -156,7 +159,7 @@ def _adapt(loaded: LoadedModel, config: TrainConfig, store: ExampleStore) -> Loa
         config.adapter,
         targets,
         modality_of=family.modality_of,
-        batches=_FirstLook(loaded, store, config.seed),
+        batches=_FirstLook(loaded, store, encode, config.seed),
     )
     for parameter in trained_parameters(model).values():
         # Updates of 1e-5 vanish in bf16 weights: whatever is trained is float32, autocast makes it fast.
@@ -167,33 +170,23 @@ def _adapt(loaded: LoadedModel, config: TrainConfig, store: ExampleStore) -> Loa
 
 
 class _FirstLook:
-    """Training examples for adapters that look at data before they start: one at a time, drawn by the seed."""
+    """Training examples for adapters that look at data before they start: one at a time, drawn by the seed.
 
-    def __init__(self, loaded: LoadedModel, store: ExampleStore, seed: int) -> None:
+    They are encoded anew, with pixels: the adapter may want to see what reaches the vision tower.
+    """
+
+    def __init__(self, loaded: LoadedModel, store: ExampleStore, encode: Encode, seed: int) -> None:
         self._seed = seed
         self._loaded = loaded
         self._store = store
+        self._encode = encode
 
     def __iter__(self) -> Iterator[dict[str, Any]]:
         # Not the first ones: a list of samples is often sorted by what is seen.
         order = np.random.default_rng(self._seed).permutation(len(self._store.examples))
         for index in order[:_NUM_LOOKED_AT].tolist():
-            yield join_batch(self._loaded, [self._store.row(index, epoch=0)])
-
-
-def _choose_attention(loaded: LoadedModel, longest: int) -> None:
-    """On a CPU let a text model that reads short sequences attend by plain products.
-
-    The backward pass of torch's fused attention takes 20 ms a layer there where the products take 3 (8 sequences of 155
-    tokens, 4 heads). For long sequences the products would need memory that grows with the square of the length.
-    """
-    model = bare_model(loaded.model)
-    if (
-        loaded.device.type == "cpu"
-        and longest <= _MAX_TOKENS_OF_PLAIN_ATTENTION
-        and "text_config" in model.config.sub_configs
-    ):
-        model.set_attn_implementation({"text_config": "eager"})
+            sample = self._store.examples[index].sample
+            yield join_batch(self._loaded, [self._encode(sample.turns, self._store.frames(index))])
 
 
 def _readable(samples: Sequence[Sample], read: ReadFrames) -> Iterator[tuple[Sample, FrameSet]]:

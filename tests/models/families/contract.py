@@ -46,6 +46,7 @@ from vidtune.models.embedders.vision_tower import VisionTowerEmbedder
 QUESTION = "Which exercise is this, and what should be corrected?"
 ANSWER = "squats - the knees move inwards"
 NUM_NEW = 6
+SYSTEM = "You look at exercises and say, briefly and kindly, which mistakes are made and how they are corrected."
 
 
 class FamilyContract:
@@ -68,6 +69,9 @@ class FamilyContract:
 
     embeds_frames: ClassVar[bool] = True
     """Whether its model makes features of frames apart from a prompt."""
+
+    shares_clips: ClassVar[bool] = True
+    """Whether questions about one clip can go on from one reading of it: not with layers that attend to a window."""
 
     text_key: ClassVar[str] = ""
     """A weight to take away in the test of missing keys, as the file names it; "" takes the last one."""
@@ -291,6 +295,36 @@ class FamilyContract:
         together = [answer.token_ids for answer in generate(loaded, requests, config, batch_size=3)]
 
         assert together == [self._answer_alone(loaded, request) for request in requests]
+
+    def test_questions_about_one_clip_are_answered_as_alone_and_the_clip_is_read_once(self, loaded: LoadedModel):
+        """Its pixels go into the model once, and so does what all prompts begin with."""
+        system = (Turn("system", SYSTEM),) if self.has_system_turn else ()
+        clips = [make_frames(8, 112, 84, seed=1), make_frames(3, 56, 56, seed=2)]
+        requests = [
+            Request((*system, *ask(question)), clip)
+            for clip in clips
+            for question in (QUESTION, "hi", "What colour is it?")
+        ]
+        expected = [self._answer_alone(loaded, request) for request in requests]
+        batches: list[tuple[int, bool]] = []
+        hook = loaded.model.register_forward_pre_hook(
+            lambda module, args, kwargs: batches.append(
+                (len(kwargs["input_ids"]), any(name.startswith("pixel") for name in kwargs))
+            ),
+            with_kwargs=True,
+        )
+
+        answers = generate(loaded, requests, GenerationConfig(max_new_tokens=NUM_NEW))
+        hook.remove()
+
+        assert [answer.token_ids for answer in answers] == expected
+        assert [answer.num_prompt_tokens for answer in answers] == [self._num_tokens(loaded, one) for one in requests]
+        with_pixels = [num_rows for num_rows, has_pixels in batches if has_pixels]
+        assert with_pixels == ([2] if self.shares_clips else [6])
+
+    def _num_tokens(self, loaded: LoadedModel, request: Request) -> int:
+        batch = loaded.family.encode_prompts(loaded.processor, [(request.turns, request.frames)])
+        return int(batch["attention_mask"].sum())
 
     def _answer_alone(self, loaded: LoadedModel, request: Request) -> tuple[int, ...]:
         batch = loaded.family.encode_prompts(loaded.processor, [(request.turns, request.frames)])
