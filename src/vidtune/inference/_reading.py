@@ -14,7 +14,7 @@ from vidtune.core.errors import VideoUnreadable, VidtuneError
 
 if TYPE_CHECKING:
     from vidtune.data import Sample
-    from vidtune.media import FrameSet
+    from vidtune.media import FrameFolder, FrameSet
 
 _MAX_WAITING_BYTES = 1 << 30
 _NUM_REMEMBERED = 4
@@ -41,8 +41,8 @@ class _Outcome:
 
 def read_ahead(
     samples: Sequence[Sample],
-    find: Callable[[Sample], Path],
-    read: Callable[[Path], FrameSet],
+    find: Callable[[Sample], Path | FrameFolder],
+    read: Callable[[Path | FrameFolder], FrameSet],
     *,
     num_readers: int,
     num_ahead: int,
@@ -53,13 +53,13 @@ def read_ahead(
 
     Args:
         samples: In the order in which they are wanted.
-        find: Returns the file of a sample, or raises ``VideoMissing``.
+        find: Returns the file of a sample or the folder of its frames, or raises ``VideoMissing``.
         read: Returns the frames of a file.
         num_readers: Threads; FFmpeg decodes outside Python's lock.
         num_ahead: Clips decoded or being decoded beyond the one that is yielded; fewer when clips are large.
     """
     pool = ThreadPoolExecutor(num_readers, thread_name_prefix="vidtune-reader")
-    recent: OrderedDict[Path, Future[_Outcome]] = OrderedDict()
+    recent: OrderedDict[Path | FrameFolder, Future[_Outcome]] = OrderedDict()
     pending: deque[tuple[Sample, Future[_Outcome] | VidtuneError]] = deque()
     clip_bytes = 0
     todo = iter(samples)
@@ -86,10 +86,10 @@ def read_ahead(
 
 def _submit(
     pool: ThreadPoolExecutor,
-    recent: OrderedDict[Path, Future[_Outcome]],
+    recent: OrderedDict[Path | FrameFolder, Future[_Outcome]],
     sample: Sample,
-    find: Callable[[Sample], Path],
-    read: Callable[[Path], FrameSet],
+    find: Callable[[Sample], Path | FrameFolder],
+    read: Callable[[Path | FrameFolder], FrameSet],
 ) -> Future[_Outcome] | VidtuneError:
     try:
         path = find(sample)
@@ -100,7 +100,7 @@ def _submit(
     return recent[path]
 
 
-def _read_timed(read: Callable[[Path], FrameSet], path: Path) -> _Outcome:
+def _read_timed(read: Callable[[Path | FrameFolder], FrameSet], path: Path | FrameFolder) -> _Outcome:
     """Read one file. This is the edge of one sample: whatever reading throws becomes its error."""
     began_s = time.perf_counter()
     frames: FrameSet | None = None
