@@ -10,6 +10,7 @@ import shutil
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -20,7 +21,16 @@ from vidtune.core.errors import DataInvalid, DiskFull, VideoMissing, VidtuneErro
 from vidtune.core.locking import RunLock
 from vidtune.core.progress import Progress, silent
 from vidtune.core.rundir import RunDirectory
-from vidtune.data import Dataset, Sample, load_samples, resolve_video
+from vidtune.data import (
+    Dataset,
+    Sample,
+    clip_source,
+    load_samples,
+    read_subtitles,
+    resolve_video,
+    subtitle_file,
+    with_subtitles,
+)
 from vidtune.inference._claim import check_inputs, claim, compare_with_training, note_expected, read_done
 from vidtune.inference._config import PredictConfig
 from vidtune.inference._engine import Engine
@@ -100,7 +110,7 @@ def predict_dataset(config: PredictConfig, run: RunDirectory, progress: Progress
             num_done_before=num_done_before,
             wall_s=wall_s,
             batch_size=batch_size,
-            notes=[*compare_with_training(config), *_note_unanswered(samples)],
+            notes=[*compare_with_training(config), *_note_unanswered(samples), *_note_unheard(samples)],
         )
 
 
@@ -135,20 +145,20 @@ class _Worker:
             if clip.error is not None:
                 yield self._write([error_record(clip, clip.error)])
                 continue
-            waiting.append((clip, _request(clip)))
+            waiting.append((clip, _request(clip, self._config.data.subtitles)))
             while len(waiting) >= window_size or _size_bytes(waiting) > _MAX_WINDOW_BYTES:
                 yield self._advance(waiting)
         while waiting or self._engine.is_busy:
             yield self._advance(waiting)
 
     def _find(self, sample: Sample) -> Footage:
-        path = resolve_video(sample, self._config.data.videos)
-        return Footage(path, self._config.sampling.query_for(sample.question))
+        source = clip_source(sample, self._config.data.videos)
+        return Footage(source, self._config.sampling.query_for(sample.question))
 
     def _read(self, footage: Footage) -> FrameSet:
         config = self._config
         return read_frames(
-            footage.path,
+            footage.source,
             config.sampling,
             limits=config.limits,
             max_side_px=config.max_side_px,
@@ -194,12 +204,22 @@ def _note_unanswered(samples: Sequence[Sample]) -> list[str]:
     return [f"{num_unanswered} of {len(samples)} samples have no reference answer: they cannot be evaluated."]
 
 
+def _note_unheard(samples: Sequence[Sample]) -> list[str]:
+    num_spoken = sum(bool(sample.meta.get("audio")) for sample in samples)
+    return [f"{num_spoken} of {len(samples)} samples have a sound file, which was not played."] if num_spoken else []
+
+
 def _size_bytes(waiting: Sequence[tuple[Clip, Request]]) -> int:
     return sum(clip.frames.frames_thwc.nbytes for clip, _ in waiting if clip.frames is not None)
 
 
-def _request(clip: Clip) -> Request:
-    return Request(turns=clip.sample.prompt_turns, frames=clip.frames, key=clip.sample.sample_id)
+def _request(clip: Clip, subtitles: Path | None) -> Request:
+    """Return what the model is asked: with the words of the moments it sees, where subtitles are to be shown."""
+    sample = clip.sample
+    path = subtitle_file(sample, subtitles) if subtitles is not None else None
+    if path is not None and clip.frames is not None:
+        sample, _ = with_subtitles(sample, read_subtitles(path), clip.frames.times_s)
+    return Request(turns=sample.prompt_turns, frames=clip.frames, key=sample.sample_id)
 
 
 def _load(config: PredictConfig, run: RunDirectory, dataset: Dataset) -> LoadedModel:

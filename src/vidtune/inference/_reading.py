@@ -14,7 +14,7 @@ from vidtune.core.errors import VideoUnreadable, VidtuneError
 
 if TYPE_CHECKING:
     from vidtune.data import Sample
-    from vidtune.media import FrameSet
+    from vidtune.media import FrameFolder, FrameSet
 
 _MAX_WAITING_BYTES = 1 << 30
 _NUM_REMEMBERED = 4
@@ -22,9 +22,9 @@ _NUM_REMEMBERED = 4
 
 @dataclass(frozen=True)
 class Footage:
-    """What is to be read: a file, and what is asked about it where the choice of frames depends on that."""
+    """What is to be read: a file or a folder of frames, and what is asked about it where the choice depends on that."""
 
-    path: Path
+    source: Path | FrameFolder
     query: str | None = None
 
 
@@ -118,6 +118,6 @@ def _read_timed(read: Callable[[Footage], FrameSet], footage: Footage) -> _Outco
     except VidtuneError as exc:
         error = exc
     except Exception as exc:  # one strange file must not end a run over a thousand
-        problem = f"{footage.path} cannot be read: {type(exc).__name__}: {exc}."
+        problem = f"{footage.source} cannot be read: {type(exc).__name__}: {exc}."
         error = VideoUnreadable(problem, "Please report this file.")
     return _Outcome(frames, error, time.perf_counter() - began_s)

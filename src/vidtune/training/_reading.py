@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from vidtune.data import DataConfig, Sample, resolve_video
+from vidtune.data import DataConfig, Sample, clip_source
 from vidtune.media import FrameSet, read_frames
 from vidtune.training._config import TrainConfig
 from vidtune.training._examples import ReadFrames
@@ -14,7 +14,7 @@ def clip_reader(config: TrainConfig, source: DataConfig) -> ReadFrames:
 
     def read(sample: Sample) -> FrameSet:
         return read_frames(
-            resolve_video(sample, source.videos),
+            clip_source(sample, source.videos),
             config.sampling,
             max_side_px=config.max_side_px,
             query=config.sampling.query_for(sample.question),
