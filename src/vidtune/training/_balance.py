@@ -14,6 +14,8 @@ from vidtune.core.errors import DataInvalid
 from vidtune.data import Sample
 from vidtune.training._config import Grouping, LossConfig
 
+_USUAL_BETA = 0.999
+
 
 def group_of(samples: Sequence[Sample], by: Grouping, setting: str) -> list[str]:
     """Return the class or the subject of each sample.
@@ -44,7 +46,7 @@ def sample_weights(groups: Sequence[str], config: LossConfig) -> list[float]:
     if config.class_weights == "inverse_frequency":
         raw = {group: 1.0 / count for group, count in counts.items()}
     else:
-        beta = config.effective_beta
+        beta = _USUAL_BETA if config.effective_beta is None else config.effective_beta
         raw = {group: (1.0 - beta) / (1.0 - beta**count) for group, count in counts.items()}
     mean = sum(raw[group] for group in groups) / len(groups)
     return [raw[group] / mean for group in groups]

@@ -85,14 +85,14 @@ class LossConfig(Config):
     class_weights: Literal["none", "inverse_frequency", "effective_number"] = "none"
     """Let samples of rare labels count more: by 1 / n of their label, or by its effective number (Cui et al. 2019)."""
 
-    effective_beta: Annotated[float, Field(ge=0, lt=1)] = 0.999
-    """Of `effective_number`: nearer to 1 is nearer to `inverse_frequency`."""
+    effective_beta: Annotated[float, Field(ge=0, lt=1)] | None = None
+    """Of `effective_number`: nearer to 1 is nearer to `inverse_frequency`. None: 0.999."""
 
     @model_validator(mode="after")
     def _beta_counts(self) -> Self:
-        if "effective_beta" in self.model_fields_set and self.class_weights != "effective_number":
+        if self.effective_beta is not None and self.class_weights != "effective_number":
             raise ValueError(
-                f"effective_beta has no effect with class_weights={self.class_weights!r}: "
+                f"effective_beta={self.effective_beta} has no effect with class_weights={self.class_weights!r}: "
                 "set class_weights to 'effective_number', or leave it out."
             )
         return self
