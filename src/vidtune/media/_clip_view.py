@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from vidtune.media._clip import PacketSizes
 from vidtune.media._probe import VideoInfo
 from vidtune.media.embedding import get_embedder
+from vidtune.media.embedding.distance import feature_loss
 
 if TYPE_CHECKING:
     from vidtune.media._limits import ReadLimits
@@ -101,6 +102,19 @@ class ClipView:
             ("features", embedder, rate_hz),
             lambda: get_embedder(embedder).embed_frames(self._scan_for(embedder, rate_hz).frames_thwc),
         )
+
+    def feature_loss(self, embedder: str, quantized_embedder: str, rate_hz: float) -> NDArray[np.float64]:
+        """Return how far the features of each frame of ``scan(rate_hz)`` are from those of a quantized tower.
+
+        The cosine distance of the two vectors, as measured on this clip: 0 when nothing is lost, at most 2. Any
+        selector may weigh its frames by it.
+
+        Args:
+            embedder: The tower in full precision, such as ``vision_tower:nano``.
+            quantized_embedder: The same as it will run: ``vision_tower_nf4:nano``, ``vision_tower_int8:nano``.
+            rate_hz: As of ``scan``.
+        """
+        return feature_loss(self.features(embedder, rate_hz), self.features(quantized_embedder, rate_hz))
 
     def relevance(self, embedder: str, rate_hz: float) -> NDArray[np.float64] | None:
         """Return how much each frame of ``scan(rate_hz)`` has to do with the query.
