@@ -56,17 +56,20 @@ def test_cycles_without_restarts_are_refused():
 def test_each_modality_has_its_own_peak_and_biases_do_not_decay():
     parameters = {
         "visual.weight": torch.nn.Parameter(torch.zeros(2, 2)),
+        "audio.weight": torch.nn.Parameter(torch.zeros(2, 2)),
         "language.weight": torch.nn.Parameter(torch.zeros(2, 2)),
         "language.bias": torch.nn.Parameter(torch.zeros(2)),
     }
-    config = OptimConfig(learning_rate=1e-3, vision_lr_multiplier=0.5, weight_decay=0.1)
-    optimizer = build_optimizer(parameters, config, lambda name: "vision" if "visual" in name else "language")
+    config = OptimConfig(learning_rate=1e-3, vision_lr_multiplier=0.5, audio_lr_multiplier=0.25, weight_decay=0.1)
+    towers = {"visual": "vision", "audio": "audio", "language": "language"}
+    optimizer = build_optimizer(parameters, config, lambda name: towers[name.partition(".")[0]])
 
     def group_of(name):
         return next(g for g in optimizer.param_groups if any(p is parameters[name] for p in g["params"]))
 
     assert set_learning_rate(optimizer, 0.5) == pytest.approx(5e-4)
     assert group_of("visual.weight")["lr"] == pytest.approx(2.5e-4)
+    assert group_of("audio.weight")["lr"] == pytest.approx(1.25e-4)
     assert group_of("language.weight")["weight_decay"] == 0.1
     assert group_of("language.bias")["weight_decay"] == 0.0
 

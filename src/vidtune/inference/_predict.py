@@ -34,6 +34,7 @@ from vidtune.data import (
 from vidtune.inference._claim import check_inputs, claim, compare_with_training, note_expected, read_done
 from vidtune.inference._config import PredictConfig
 from vidtune.inference._engine import Engine
+from vidtune.inference._gates import GateRecorder, draw_gates
 from vidtune.inference._loading import fingerprint, load_configured, resolve_source
 from vidtune.inference._memory import BatchSize
 from vidtune.inference._options import describe_loading
@@ -92,8 +93,12 @@ def predict_dataset(config: PredictConfig, run: RunDirectory, progress: Progress
             progress("load model", 1, 1, describe_loading(loaded))
             note_expected(run, num_expected)
             began_s = time.perf_counter()
-            with _threads(config, loaded.device), RecordLog(run.predictions) as log:
-                worker = _Worker(config, run, loaded, log)
+            with (
+                _threads(config, loaded.device),
+                RecordLog(run.predictions) as log,
+                GateRecorder(loaded, run) as gates,
+            ):
+                worker = _Worker(config, run, loaded, log, gates)
                 for written in worker.work_through(todo):
                     records.update({str(record["sample_id"]): record for record in written})
                     num_finished += len(written)
@@ -102,6 +107,7 @@ def predict_dataset(config: PredictConfig, run: RunDirectory, progress: Progress
         else:
             note_expected(run, num_expected)
         wall_s = time.perf_counter() - began_s
+        draw_gates(run)
         write_json(run.predictions_compat, qved_predictions(samples, records))
         return summarise(
             list(records.values()),
@@ -117,12 +123,15 @@ def predict_dataset(config: PredictConfig, run: RunDirectory, progress: Progress
 class _Worker:
     """Takes clips in as they are decoded and writes records out as they are answered."""
 
-    def __init__(self, config: PredictConfig, run: RunDirectory, loaded: LoadedModel, log: RecordLog) -> None:
+    def __init__(
+        self, config: PredictConfig, run: RunDirectory, loaded: LoadedModel, log: RecordLog, gates: GateRecorder
+    ) -> None:
         self._config = config
         self._run = run
         self._log = log
         self._frame_cache = config.frame_cache.open()
         self.batch_size = BatchSize(config.batch_size)
+        self._gates = gates
         self._engine: Engine[Clip] = Engine(loaded, config.generation, self.batch_size)
 
     @property
@@ -174,6 +183,7 @@ class _Worker:
 
     def _record(self, clip: Clip, outcome: Generation | VidtuneError | ValueError) -> dict[str, Any]:
         if isinstance(outcome, Generation):
+            self._gates.add(clip)
             return answer_record(clip, outcome, self._save_strip(clip))
         return error_record(clip, _named(clip, outcome))
 
@@ -186,6 +196,7 @@ class _Worker:
         return path.relative_to(self._run.path).as_posix()
 
     def _write(self, records: list[dict[str, Any]]) -> list[dict[str, Any]]:
+        self._gates.flush()  # first: what has a record is not looked at again
         self._log.append_many(records)
         return records
 

@@ -1,6 +1,6 @@
 """Video-language models behind one door: a name in, a checked model with its prompts and token counts out."""
 
-from vidtune.models._batch import IGNORED_LABEL, BatchInputs
+from vidtune.models._batch import CLIP_SIGNALS, IGNORED_LABEL, BatchInputs
 from vidtune.models._discovery import families, find_family
 from vidtune.models._family import Family, FramePolicy, Modality, PromptItem
 from vidtune.models._identity import ModelIdentity
@@ -18,6 +18,7 @@ from vidtune.models._source import Checkpoint, find_checkpoint
 from vidtune.models._torchvision import ensure_torchvision
 
 __all__ = [
+    "CLIP_SIGNALS",
     "FEATURES",
     "IGNORED_LABEL",
     "BatchInputs",

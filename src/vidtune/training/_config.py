@@ -42,6 +42,9 @@ class OptimConfig(Config):
     projector_lr_multiplier: Annotated[float, Field(gt=0, le=100)] = 1.0
     """Times learning_rate for the projector. Only when the adapter reaches it."""
 
+    audio_lr_multiplier: Annotated[float, Field(gt=0, le=100)] = 1.0
+    """Times learning_rate for the audio tower. Only when the adapter reaches it."""
+
     schedule: Literal["constant", "linear", "cosine", "cosine_with_restarts"] = "cosine"
     """Course of the learning rate after the warm-up: flat, straight to 0, half a cosine to 0, or several of them."""
 
@@ -313,6 +316,7 @@ class TrainConfig(Config):
         for modality, multiplier in (
             ("vision", self.optim.vision_lr_multiplier),
             ("projector", self.optim.projector_lr_multiplier),
+            ("audio", self.optim.audio_lr_multiplier),
         ):
             if multiplier != 1.0 and modality not in reached:
                 raise ValueError(

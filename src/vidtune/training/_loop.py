@@ -66,6 +66,9 @@ class LoopParts:
     write_result: Callable[[Path], None]
     """Writes the weights as they are now, in the form in which they are delivered, into an empty folder."""
 
+    look_inside: Callable[[], Mapping[str, Any]]
+    """Returns what a measurement notes of the adapter besides its scores; mostly nothing."""
+
     result_bytes: int
     """About what that takes on disk."""
 
@@ -208,7 +211,7 @@ class Loop:
             "memory/mib": memory_mib(self._device.type),
         }
         if plan.step % self._config.loop.log_every_steps == 0 or plan.step == num_steps:
-            curves.update(adapter_curves(self._model))
+            curves.update(adapter_curves(self._model, self._parts.loaded.family.modality_of))
             values = {name.partition("/")[2].replace("mib", "memory_mib"): value for name, value in curves.items()}
             self._log("step", plan.step, {"epoch": plan.epoch, **values}, curves)
         self._steps_done += 1
@@ -239,7 +242,7 @@ class Loop:
         assert evaluation is not None  # noqa: S101 (our own invariant)
         metrics = self._metrics(evaluation)
         curves = {f"eval/{name}": value for name, value in metrics.items()}
-        self._log("evaluation", self.state.step, {"metrics": metrics}, curves)
+        self._log("evaluation", self.state.step, {"metrics": metrics, **self._look_inside()}, curves)
         value = metrics[evaluation.metric]
         best = self.state.best_value
         sign = 1 if evaluation.is_greater_better else -1
@@ -251,6 +254,9 @@ class Loop:
             num_without_better = self.state.num_without_better + 1
             is_stopped = evaluation.patience is not None and num_without_better >= evaluation.patience
             self.state = replace(self.state, num_without_better=num_without_better, is_stopped=is_stopped)
+
+    def _look_inside(self) -> Mapping[str, Any]:
+        return {} if self._parts.journal is None else self._parts.look_inside()
 
     def _metrics(self, evaluation: EvaluationConfig, limit: int | None = None) -> dict[str, float]:
         store = self._parts.held_out
