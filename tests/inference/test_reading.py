@@ -33,7 +33,7 @@ class Reader:
         return Footage(Path(sample.video), sample.question if "asked" in sample.video else None)
 
     def __call__(self, footage: Footage) -> FrameSet:
-        path = footage.path
+        path = footage.source
         with self._lock:
             self.paths.append(path)
             self.num_in_work += 1
