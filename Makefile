@@ -57,8 +57,10 @@ docs: $(READY)
 bench: $(READY)
 	$(BIN)/python benchmarks/scoring.py
 	$(BIN)/python benchmarks/inference.py
+	$(BIN)/python benchmarks/inference.py --questions 4 --out benchmarks/results/inference_questions.json
 	$(BIN)/python benchmarks/frames.py
 	$(BIN)/python benchmarks/selection.py
+	$(BIN)/python benchmarks/selective_update.py
 	$(BIN)/python benchmarks/demo.py
 
 lock: $(READY)

@@ -1,6 +1,8 @@
 """Prediction against the loops people write around ``transformers``' ``generate``, as ratios in one run.
 
     python benchmarks/inference.py                               # nano on a small physio test set
+    python benchmarks/inference.py --questions 4                 # four questions about each of 8 clips
+    python benchmarks/inference.py --model 30m --dtype bfloat16  # random weights of 30 million parameters
     python benchmarks/inference.py --model runs/training --data test.json --videos videos --answer-tokens 0
 
 Four ways answer the same samples with the same inputs, interleaved, in one process and one torch thread:
@@ -56,6 +58,19 @@ from vidtune.inference import (
 from vidtune.media import SamplingConfig, read_frames
 
 STATIC_BATCH_SIZES = (8, 16, 32)
+MORE_QUESTIONS = (
+    "Which exercise is this?",
+    "What mistakes are made, and how are they corrected?",
+    "What is the person wearing?",
+)
+TEXT_30M = {
+    "hidden_size": 512,
+    "intermediate_size": 1536,
+    "num_hidden_layers": 6,
+    "num_attention_heads": 8,
+    "num_key_value_heads": 2,
+}
+VISION_30M = {"embed_dim": 384, "depth": 6, "num_heads": 6, "hidden_size": 512}
 RESULT = Path(__file__).parent / "results" / "inference.json"
 
 Answers = list[list[int]]
@@ -68,6 +83,8 @@ def main() -> None:
     torch.set_num_threads(1)
     facts = about(arguments)
     with tempfile.TemporaryDirectory() as scratch:
+        if arguments.model == "30m":
+            arguments.model = str(make_model_of_30m(Path(scratch) / "30m"))
         data = data_config(arguments, Path(scratch))
         result = {**facts, **measure(arguments, data, Path(scratch))}
     print(json.dumps(result, indent=2))
@@ -78,7 +95,9 @@ def main() -> None:
 def parse_arguments() -> argparse.Namespace:
     """Read the command line."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("--model", default="nano")
+    parser.add_argument("--model", default="nano", help="what predict takes, or 30m: random weights in that size")
+    parser.add_argument("--dtype", default="float32", choices=("float32", "bfloat16"))
+    parser.add_argument("--questions", type=int, default=1, help="asked about each clip; --samples stays the total")
     parser.add_argument("--data", type=Path, help="annotation file; default: a physio test set made on the spot")
     parser.add_argument("--videos", type=Path)
     parser.add_argument("--samples", type=int, default=32)
@@ -98,12 +117,53 @@ def data_config(arguments: argparse.Namespace, scratch: Path) -> DataConfig:
         physio = packs.get("physio")
         physio.synthesize(scratch / "physio", physio.config_class(num_clips=6 * arguments.samples), silent)
         arguments.data, arguments.videos = scratch / "physio" / "qved_test.json", scratch / "physio"
+    if arguments.questions > 1:
+        records = json.loads(arguments.data.read_text())[: arguments.samples // arguments.questions]
+        arguments.data = scratch / "questions.json"
+        arguments.data.write_text(json.dumps(ask_more(records, arguments.questions)))
     return DataConfig(path=arguments.data, videos=arguments.videos, limit=arguments.samples)
+
+
+def ask_more(records: list[dict[str, Any]], num_questions: int) -> list[dict[str, Any]]:
+    """Return every record with its own question and with others, of other lengths."""
+    asked = []
+    for record in records:
+        _, answer = record["conversations"]
+        for index in range(num_questions):
+            question = (
+                record["conversations"][0]["value"] if index == 0 else MORE_QUESTIONS[index % len(MORE_QUESTIONS)]
+            )
+            turns = [{"from": "human", "value": question}, answer]
+            asked.append({**record, "id": f"{record['video']} {index}", "conversations": turns})
+    return asked
+
+
+def make_model_of_30m(folder: Path) -> Path:
+    """Write a Qwen2-VL of about 30 million random parameters with nano's processor."""
+    nano = load_for_inference("nano", device="cpu", dtype="float32")  # first: it makes transformers importable anywhere
+    from transformers import Qwen2VLConfig, Qwen2VLForConditionalGeneration
+
+    config = Qwen2VLConfig.from_dict(nano.model.config.to_dict())
+    for name, value in TEXT_30M.items():
+        setattr(config.text_config, name, value)
+    config.text_config.rope_parameters = {"rope_type": "default", "rope_theta": 1e6, "mrope_section": [8, 12, 12]}
+    config.text_config.layer_types = None
+    config.text_config.layer_types = ["full_attention"] * TEXT_30M["num_hidden_layers"]
+    for name, value in VISION_30M.items():
+        setattr(config.vision_config, name, value)
+    torch.manual_seed(0)
+    model = Qwen2VLForConditionalGeneration(config)
+    for parameter in model.parameters():
+        if parameter.ndim > 1:
+            torch.nn.init.normal_(parameter, std=0.05)  # flatter logits would make ties of rounding errors
+    model.save_pretrained(folder)
+    nano.processor.save_pretrained(folder)
+    return folder
 
 
 def measure(arguments: argparse.Namespace, data: DataConfig, scratch: Path) -> dict[str, Any]:
     """Run every way several times, turn by turn."""
-    loaded = load_for_inference(arguments.model, device="cpu", dtype="float32")
+    loaded = load_for_inference(arguments.model, device="cpu", dtype=arguments.dtype)
     samples = load_samples(data).samples
     config = GenerationConfig(max_new_tokens=64)
     if arguments.answer_tokens != 0 and not arguments.spread:
@@ -111,11 +171,11 @@ def measure(arguments: argparse.Namespace, data: DataConfig, scratch: Path) -> d
     if arguments.answer_tokens != 0:
         loaded = replace(loaded, family=EndingAt(loaded.family, (10**9,)))
     # All ways use the same loaded weights, and loading them counts in none.
-    _predict.load_for_inference = lambda *_, **__: loaded
+    _predict.load_configured = lambda *_, **__: loaded
     paths = [resolve_video(sample, data.videos) for sample in samples]
+    clips = {path: read_frames(path, SamplingConfig()) for path in dict.fromkeys(paths)}
     requests = [
-        Request(sample.prompt_turns, read_frames(path, SamplingConfig()), sample.sample_id)
-        for sample, path in zip(samples, paths, strict=True)
+        Request(sample.prompt_turns, clips[path], sample.sample_id) for sample, path in zip(samples, paths, strict=True)
     ]
     if arguments.spread:
         endless = Peer(loaded, config).answer(requests, batch_size=8)
@@ -126,7 +186,9 @@ def measure(arguments: argparse.Namespace, data: DataConfig, scratch: Path) -> d
     def predict() -> Answers:
         run = RunDirectory(scratch / f"run-{next(attempts)}")
         recipe = PredictConfig(
-            model=ModelConfig(source=arguments.model, device="cpu", dtype="float32"), data=data, generation=config
+            model=ModelConfig(source=arguments.model, device="cpu", dtype=arguments.dtype),
+            data=data,
+            generation=config,
         )
         predict_dataset(recipe, run)
         return []
@@ -203,6 +265,9 @@ class Peer:
         self._config = config
         # A stock instance with the same weights: ours has vision attention batched, which would flatter the peer.
         self._model = type(loaded.model)(loaded.model.config).eval()
+        # Parameters alone: from_pretrained keeps rotary tables, which are buffers, in float32.
+        for parameter in self._model.parameters():
+            parameter.data = parameter.data.to(loaded.dtype)
         self._model.load_state_dict(loaded.model.state_dict())
 
     def answer(self, requests: list[Request], *, batch_size: int) -> Answers:
@@ -275,7 +340,8 @@ def about(arguments: argparse.Namespace) -> dict[str, Any]:
     return {
         "benchmark": "inference",
         "model": arguments.model,
-        "dtype": "float32",
+        "dtype": arguments.dtype,
+        "questions_per_clip": arguments.questions,
         "rounds": arguments.rounds,
         "machine": f"{platform.machine()}, {os.cpu_count()} cores, {_cpu_name()}",
         "load_average_before": round(os.getloadavg()[0], 2),

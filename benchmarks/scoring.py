@@ -1,8 +1,9 @@
 """Scoring 10,000 predictions: ours beside the loops that evaluation scripts run, in one process, values compared.
 
 The peers are called once per sample, as HF ``evaluate`` does: ``nltk``'s METEOR on the full WordNet,
-``rouge_score`` (one scorer for all samples, ROUGE-L only: the kindest way to call it) and
-``sentence_transformers.encode`` of the two texts. Times are CPU seconds of this process on one thread, so that
+``rouge_score`` (one scorer for all samples, ROUGE-L only: the kindest way to call it; then ROUGE-1, -2 and -L in one
+call) and ``sentence_transformers.encode`` of the two texts; ``pycocoevalcap``'s CIDEr-D over the whole corpus, where it
+is installed. Times are CPU seconds of this process on one thread, so that
 busy neighbours do not count; both sides take turns in blocks.
 
 Two kinds of texts: ``distinct``, where words of every text were exchanged so that nothing comes twice and no
@@ -37,7 +38,7 @@ import numpy as np
 from vidtune.core.durable import RecordLog
 from vidtune.evaluation import EvaluateConfig, score_predictions
 from vidtune.evaluation.embedding import SentenceEmbedder, load_embedder
-from vidtune.metrics import meteor, meteor_words, rouge_l
+from vidtune.metrics import caption_words, cider_d, meteor, meteor_words, rouge_l, rouge_n
 
 RESULT = Path(__file__).parent / "results" / "scoring.json"
 WORDNET = Path("/usr/share/wordnet")
@@ -117,6 +118,44 @@ def rouge_score_peer() -> Callable[[str, str], float]:
 
     scorer = RougeScorer(["rougeL"], use_stemmer=False)
     return lambda prediction, reference: float(scorer.score(reference, prediction)["rougeL"].fmeasure)
+
+
+def rouge_of_three(pairs: Pairs) -> list[float]:
+    """Return the sums of our ROUGE-1, -2 and -L."""
+    return [rouge_n(*pair, 1) + rouge_n(*pair, 2) + rouge_l(*pair) for pair in pairs]
+
+
+def rouge_score_of_three() -> Callable[[Pairs], list[float]]:
+    """Return the same sums by the rouge-score package, which computes the three in one call."""
+    from rouge_score.rouge_scorer import RougeScorer
+
+    scorer = RougeScorer(["rouge1", "rouge2", "rougeL"], use_stemmer=False)
+
+    def score(pairs: Pairs) -> list[float]:
+        found = (scorer.score(reference, prediction) for prediction, reference in pairs)
+        return [sum(float(one.fmeasure) for one in scores.values()) for scores in found]
+
+    return score
+
+
+def cider_race(pairs: Pairs) -> dict[str, Any] | None:
+    """Race CIDEr-D over whole corpora of split captions; None where pycocoevalcap is not installed."""
+    try:
+        from pycocoevalcap.cider.cider_scorer import CiderScorer
+    except ImportError:
+        return None
+    words = [(caption_words(prediction), caption_words(reference)) for prediction, reference in pairs]
+
+    def ours(block: Any) -> list[float]:
+        return cider_d([said for said, _ in block], [[wanted] for _, wanted in block])
+
+    def peer(block: Any) -> list[float]:
+        scorer = CiderScorer(n=4, sigma=6.0)
+        for said, wanted in block:
+            scorer += (" ".join(said), [" ".join(wanted)])
+        return [float(value) for value in scorer.compute_score()[1]]
+
+    return race(ours, peer, words)  # type: ignore[arg-type]
 
 
 def race(
@@ -232,13 +271,17 @@ def main() -> None:
         for kind in ("distinct", "as_predicted"):
             pairs = make_pairs(num_pairs, is_distinct=kind == "distinct")
             rows = {"rouge_l": race(each(rouge_l), each(rouge_score_peer()), pairs)}
+            rows["rouge_1_2_l"] = race(rouge_of_three, rouge_score_of_three(), pairs)
+            cider = cider_race(pairs)
+            if cider is not None:
+                rows["cider_d"] = cider
             if peer is not None:
                 rows["meteor"] = race(each(meteor), each(peer), pairs)
             rows["bert_similarity"] = embedding_race(pairs[:NUM_EMBEDDED])
             result[kind] = rows
             print(kind, json.dumps(rows, indent=1), file=sys.stderr)
         result["whole_evaluation_without_bert"] = whole_evaluation(make_pairs(num_pairs, is_distinct=False))
-    limits = {"rouge_l": 1e-9, "meteor": 1e-9, "bert_similarity": 1e-5}
+    limits = {"rouge_l": 1e-9, "rouge_1_2_l": 1e-9, "cider_d": 1e-9, "meteor": 1e-9, "bert_similarity": 1e-5}
     for kind in ("distinct", "as_predicted"):
         for name, row in result[kind].items():
             assert row["largest_difference"] <= limits[name], (kind, name, row)

@@ -201,6 +201,34 @@ def test_per_modality_ranks_are_those_of_the_matrices_and_plain_peft_reads_them(
     torch.testing.assert_close(plain_peft_logits(bench, tmp_path), bench.logits(model), rtol=1e-5, atol=1e-5)
 
 
+@pytest.mark.parametrize("kind", ["lora", "qlora", "temporal_lora"])
+def test_targets_choose_layers_of_one_tower_and_reach_no_other(bench: Bench, kind: str):
+    """Both towers have layers of a name that ends with ``proj``; only those of the named tower are narrowed."""
+    model = bench.attach(
+        AdapterConfig(
+            kind=kind,
+            rank=4,
+            modalities=("vision", "language"),
+            per_modality={"vision": {"targets": "proj", "rank": 2}, "language": {"targets": "q_proj|v_proj"}},
+        )
+    )
+    adapted = {name.rpartition(".lora_A")[0] for name, _ in model.named_parameters() if "lora_A" in name}
+    by_tower: dict[str, set[str]] = {}
+    for name in adapted:
+        by_tower.setdefault(FAMILY.modality_of(f"{name}.weight"), set()).add(name.rpartition(".")[2])
+    ranks = {(FAMILY.modality_of(name), len(p)) for name, p in model.named_parameters() if "lora_A" in name}
+
+    assert by_tower == {"vision": {"proj"}, "language": {"q_proj", "v_proj"}}
+    assert ranks == {("vision", 2), ("language", 4)}
+
+
+def test_targets_that_end_no_layer_of_the_tower_are_named_with_those_that_do(bench: Bench):
+    config = AdapterConfig(modalities=("vision", "language"), per_modality={"vision": {"targets": "q_proj"}})
+
+    with pytest.raises(BadUsage, match="targets='q_proj' is the end of no linear layer of the vision.*fc1.*qkv"):
+        bench.attach(config)
+
+
 @pytest.mark.parametrize(
     "config",
     [

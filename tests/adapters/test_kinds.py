@@ -16,6 +16,7 @@ from tests.models.tiny import make_tiny_folder
 from vidtune.adapters import (
     AdapterConfig,
     adapter_config_of,
+    adapter_kinds,
     attach_adapter,
     load_adapter,
     merge_adapter,
@@ -78,12 +79,13 @@ class FamilyBench:
 
 
 FAMILIES = ("qwen2_vl", "smolvlm", "llava_onevision", "internvl", "qwen3_vl")
-_MAKERS: dict[str, str] = {name: f"tests.models.families.tiny_{name}" for name in FAMILIES if name != "qwen2_vl"}
 
 
 def make_family_bench(name: str, folder: Path) -> FamilyBench:
     make: Callable[[Path], Path] = (
-        importlib.import_module(_MAKERS[name]).make_tiny_folder if name in _MAKERS else make_tiny_folder
+        make_tiny_folder
+        if name == "qwen2_vl"
+        else importlib.import_module(f"tests.models.families.tiny_{name}").make_tiny_folder
     )
     loaded = load_model(make(folder))
     items = [
@@ -101,7 +103,7 @@ def make_family_bench(name: str, folder: Path) -> FamilyBench:
     )
 
 
-SLOW = [pytest.param(name, marks=pytest.mark.slow) for name in FAMILIES[1:]]
+SLOW = [pytest.param(name, marks=pytest.mark.slow) for name in (*FAMILIES[1:], "nvila_lite")]
 
 
 @pytest.fixture(scope="module", params=[FAMILIES[0], *SLOW])
@@ -133,8 +135,17 @@ CONFIGS = {
     "modality_lora": AdapterConfig(kind="modality_lora", rank=4),
     "full, last block": AdapterConfig(kind="full", modalities=("language",), options={"last_blocks": 1}),
 }
-MERGED = [name for name in CONFIGS if CONFIGS[name].kind in ("lora", "adalora", "ia3")]
+MERGED = [name for name in CONFIGS if CONFIGS[name].kind in ("lora", "adalora", "ia3", "full")]
 NOT_MERGED = ("bottleneck", "prefix", "prompt", "modality_lora")
+TESTED_ELSEWHERE = {
+    "frozen": "test_lifecycle.py: it has nothing to train",
+    "rank_budget": "rank_budget/test_families.py, over the same families",
+    "temporal_lora": "test_temporal_lora.py, over these families and llava_next_video",
+}
+
+
+def test_no_kind_is_forgotten():
+    assert {config.kind for config in CONFIGS.values()} | TESTED_ELSEWHERE.keys() == set(adapter_kinds.names())
 
 
 @pytest.mark.parametrize("name", CONFIGS)

@@ -20,15 +20,19 @@ from tests.models.prompts import ask, converse, make_frames
 
 from vidtune.adapters import (
     AdapterConfig,
+    ClipGates,
     adapter_penalty,
     attach_adapter,
+    clip_gates,
     draw_gate_map,
+    draw_gate_summary,
     export_plain_lora,
     fit_frame_signals,
     frame_inputs,
     frame_signals_given,
     gate_rows,
     load_adapter,
+    mean_ranks,
     merge_adapter,
     quantization_config,
     quiet_libraries,
@@ -207,11 +211,14 @@ def test_answers_in_a_batch_are_those_of_one_by_one(stage: Stage) -> None:
     assert [one.text for one in together] == [generate(stage.loaded, [one], config)[0].text for one in requests]
 
 
+@pytest.mark.parametrize("skip_still_below", [None, 0.0])
 @pytest.mark.parametrize("use_reentrant", [False, True])
-def test_gradients_are_the_same_with_gradient_checkpointing(base_folder: Path, use_reentrant: bool) -> None:
+def test_gradients_are_the_same_with_gradient_checkpointing(
+    base_folder: Path, use_reentrant: bool, skip_still_below: float | None
+) -> None:
     gradients = []
     for is_checkpointing in (False, True):
-        stage = make_stage(base_folder)
+        stage = make_stage(base_folder, skip_still_below=skip_still_below)
         stage.model.train()
         if is_checkpointing:
             stage.model.enable_input_require_grads()
@@ -483,6 +490,40 @@ def test_still_frames_teach_nothing_but_are_computed_as_before(base_folder: Path
     assert second.gate_slope.grad is None or second.gate_slope.grad.abs().max() == 0
 
 
+def gradients(stage: Stage) -> dict[str, torch.Tensor]:
+    stage.model.train()(**stage.training(0, 1), use_cache=False).loss.backward()
+    return {name: p.grad for name, p in stage.model.named_parameters() if p.grad is not None}
+
+
+def test_where_nothing_is_still_gradients_are_those_of_all_frames(base_folder: Path) -> None:
+    whole, watching = (make_stage(base_folder, modalities=MODALITIES, skip_still_below=at) for at in (None, -1e9))
+    expected, found = gradients(whole), gradients(watching)
+
+    assert expected.keys() == found.keys()
+    for name, gradient in expected.items():
+        torch.testing.assert_close(found[name], gradient, atol=1e-7, rtol=1e-5)
+
+
+def kept_bytes(stage: Stage) -> int:
+    """Return what autograd keeps between forward and backward, each piece of memory once."""
+    kept: dict[int, int] = {}
+
+    def keep(tensor: torch.Tensor) -> torch.Tensor:
+        kept[tensor.untyped_storage().data_ptr()] = tensor.untyped_storage().nbytes()
+        return tensor
+
+    with torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor):
+        loss = stage.model.train()(**stage.training(0, 1, 2), use_cache=False).loss
+    assert loss.requires_grad
+    return sum(kept.values())
+
+
+def test_the_more_frames_are_still_the_less_is_remembered(base_folder: Path) -> None:
+    some, none = (kept_bytes(make_stage(base_folder, skip_still_below=at)) for at in (0.0, 1e9))
+
+    assert none < some < kept_bytes(make_stage(base_folder))
+
+
 def test_text_alone_needs_no_signals(stage: Stage) -> None:
     loaded = stage.loaded
     inputs = loaded.family.encode_prompts(loaded.processor, [(ask("What is a squat?"), None)])
@@ -522,10 +563,62 @@ def test_other_kinds_are_called_with_nothing_more() -> None:
     assert frame_inputs(AdapterConfig(kind="lora"), [CLIPS[0].frames_thwc]) == {}
 
 
-def test_a_map_of_the_gates_is_drawn_under_the_frames(stage: Stage, tmp_path: Path) -> None:
-    stage.logits(stage.prompts(0))
+def gates_of(stage: Stage, which: int) -> ClipGates:
+    family = stage.loaded.family
+    found = clip_gates(
+        stage.model,
+        CLIPS[which].frames_thwc,
+        frames_per_group=family.frame_policy.multiple,
+        modality_of=family.modality_of,
+    )
+    assert found is not None
+    return found
 
-    draw_gate_map(gate_rows(stage.model), CLIPS[0].frames_thwc, tmp_path / "gates.png")
 
-    assert (tmp_path / "gates.png").read_bytes().startswith(b"\x89PNG")
-    assert (tmp_path / "gates.png").stat().st_size > 5_000
+@pytest.mark.parametrize("which", range(3))
+def test_the_gates_of_a_clip_are_known_without_running_the_model(stage: Stage, which: int) -> None:
+    gates = gates_of(stage, which)
+
+    stage.logits(stage.prompts(which))
+
+    assert list(gates.rows) == gate_rows(stage.model)
+    assert set(gates.modalities) == set(MODALITIES)
+    assert all(row.is_visual == (name != "language") for row, name in zip(gates.rows, gates.modalities, strict=True))
+    assert ClipGates.from_record(json.loads(json.dumps(gates.to_record()))).rows == gates.rows
+
+
+def test_effective_ranks_are_means_by_tower_and_of_text_apart(stage: Stage) -> None:
+    gates = gates_of(stage, 0)
+
+    language = [row for row in gates.rows if not row.is_visual]
+    assert set(gates.effective_ranks) == {"vision", "projector", "language frames", "language text"}
+    assert gates.effective_ranks["language text"] == pytest.approx(np.mean([r.text_rank for r in language]), abs=1e-3)
+    assert gates.effective_ranks["language frames"] == pytest.approx(
+        np.mean([r.frame_ranks for r in language]), abs=1e-3
+    )
+    ranks = mean_ranks([gates, gates_of(stage, 2)])
+    first = gates.rows[0]
+    both = [*first.frame_ranks, *gates_of(stage, 2).rows[0].frame_ranks]
+    assert ranks[first.layer] == {"frames": pytest.approx(np.mean(both), abs=1e-3)}
+    assert set(ranks[language[0].layer]) == {"frames", "text"}
+
+
+def test_other_kinds_have_no_gates_to_tell_of(base_folder: Path) -> None:
+    plain = bare_stage(base_folder, AdapterConfig(rank=4))
+
+    assert (
+        clip_gates(plain.model, CLIPS[0].frames_thwc, frames_per_group=2, modality_of=plain.loaded.family.modality_of)
+        is None
+    )
+
+
+def test_gates_are_drawn_under_the_frames_of_a_clip_and_over_many(stage: Stage, tmp_path: Path) -> None:
+    draw_gate_map(gates_of(stage, 0), CLIPS[0].frames_thwc, tmp_path / "clip.png")
+    draw_gate_summary([gates_of(stage, which) for which in range(3)], tmp_path / "all.png")
+
+    for name in ("clip.png", "all.png"):
+        picture = (tmp_path / name).read_bytes()
+        assert picture.startswith(b"\x89PNG")
+        assert len(picture) > 15_000
+    with pytest.raises(BadUsage, match="no gates to average"):
+        draw_gate_summary([], tmp_path / "none.png")

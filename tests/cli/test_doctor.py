@@ -17,8 +17,8 @@ def test_a_sick_data_set_exits_65_with_one_screen(vidtune, tmp_path):
     assert len(text.splitlines()) <= 24
     assert "10: 8 ok, 1 partial, 1 bad" in text
     assert "error     bad     lunges/empty.mp4: [video_empty]" in text
-    assert "1 look-alikes in two splits: squats/2.mp4 and squats/leaked.mp4 (test, train)" in text
-    assert "1 people in two splits: p0" in text
+    assert "look-alikes in two splits (1): squats/2.mp4 and squats/leaked.mp4 (test, train)" in text
+    assert "people in two splits (1): p0" in text
     assert "1 turned, 1 of variable rate" in text
     assert "10/10" in err
     assert (tmp_path / "doctor/train/ledger.csv").is_file()

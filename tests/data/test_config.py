@@ -39,5 +39,5 @@ def test_leaving_out_everything_is_an_error(path):
 
 
 def test_an_unknown_format_is_refused_before_anything_is_read(path):
-    with pytest.raises(ConfigInvalid, match="known: auto, messages, qved"):
+    with pytest.raises(ConfigInvalid, match="known: auto, activitynet_captions, .*messages, .*qved"):
         build_config(DataConfig, {"path": path, "videos": ".", "format": "coco"}, source="a test")

@@ -16,8 +16,8 @@ from tests.media.writing import cut_file, write_audio_only
 from vidtune.core.durable import RecordLog
 from vidtune.core.errors import BadData
 from vidtune.data import collect_clips, diagnose, thresholds_named
-from vidtune.data._examine import ExamineConfig
-from vidtune.data._examine_pool import examine_clips
+from vidtune.data._examine import ExamineConfig, examine_clips
+from vidtune.media import _worker_pool
 
 SIZE = (256, 240)
 
@@ -162,34 +162,39 @@ diagnose(collect_clips([Path(sys.argv[1])]), Path(sys.argv[2]), is_quick=True, n
 
 @pytest.fixture
 def poisoned_worker(tmp_path, monkeypatch):
-    """A worker that hangs or dies on files of certain names, as a decoder may."""
+    """A decoder process that hangs or dies on files of certain names, as on damaged ones."""
     stub = tmp_path / "worker.py"
     stub.write_text(
-        "import os, signal, time\n"
-        "from vidtune.data import _examine, _examine_worker\n"
-        "real = _examine.examine_clip\n"
-        "def examine(path, config):\n"
-        "    if path.name.startswith('hang'): time.sleep(1000)\n"
-        "    if path.name.startswith('kill'): os.kill(os.getpid(), signal.SIGSEGV)\n"
-        "    return real(path, config)\n"
-        "_examine.examine_clip = examine\n"
-        "_examine_worker.main()\n"
+        "import os, signal, sys, time\n"
+        "from vidtune.media import _worker\n"
+        "real = _worker.opened_video_clip\n"
+        "def opened(clip, limits):\n"
+        "    if clip.path.name.startswith('hang'): time.sleep(1000)\n"
+        "    if clip.path.name.startswith('kill'): os.kill(os.getpid(), signal.SIGSEGV)\n"
+        "    return real(clip, limits)\n"
+        "_worker.opened_video_clip = opened\n"
+        "_worker.main(*map(int, sys.argv[1:]))\n"
     )
-    monkeypatch.setattr("vidtune.data._examine_pool._COMMAND", [sys.executable, str(stub)])
-    monkeypatch.setattr("vidtune.data._examine_pool._GRACE_S", 0.1)
+    monkeypatch.setattr("vidtune.media._worker_pool._COMMAND", [sys.executable, str(stub)])
+    monkeypatch.setattr("vidtune.media._worker_pool._GRACE_S", 0.1)
+    _worker_pool._pool.stop_all()
+    yield
+    _worker_pool._pool.stop_all()
 
 
 def test_a_file_that_kills_its_worker_does_not_stop_the_others(tmp_path, poisoned_worker):
-    paths = [tmp_path / "kill.mp4", write_scene(tmp_path / "1.mp4"), tmp_path / "kill2.mp4", tmp_path / "gone.mp4"]
+    paths = [tmp_path / name for name in ("kill.mp4", "1.mp4", "kill2.mp4", "gone.mp4")]
+    for path in paths[:3]:
+        write_scene(path)
 
     found = dict(examine_clips(paths, ExamineConfig(timeout_s=200.0, is_quick=True), num_workers=1))
 
     assert [found[path]["code"] for path in paths] == ["video_decoder_died", "", "video_decoder_died", "video_missing"]
-    assert "signal 11" in found[paths[0]]["reason"]
+    assert "signal SIGSEGV" in found[paths[0]]["reason"]
 
 
 def test_a_file_that_hangs_costs_its_time_and_no_more(tmp_path, poisoned_worker):
-    paths = [tmp_path / "hang1.mp4", tmp_path / "hang2.mp4"]
+    paths = [write_scene(tmp_path / "hang1.mp4"), write_scene(tmp_path / "hang2.mp4")]
 
     found = dict(examine_clips(paths, ExamineConfig(timeout_s=0.3, is_quick=True), num_workers=1))
 

@@ -29,6 +29,7 @@ def test_metrics_json_holds_what_the_contract_promises(tmp_path):
     assert list(metrics["metrics"]) == [
         "exercise_identification",
         "feedback_error",
+        "feedback_slots",
         "meteor",
         "rouge_l",
         "exercise_identification_compat",
@@ -196,7 +197,7 @@ def test_progress_names_each_metric(tmp_path):
 
     score_predictions(run.path, FAST, progress=lambda stage, done, total, note="": seen.append((stage, done, total)))
 
-    assert seen == [("score", n, 5) for n in range(1, 6)]
+    assert seen == [("score", n, 6) for n in range(1, 7)]
 
 
 def test_bad_records_are_all_named_at_once(tmp_path):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -11,8 +12,17 @@ import torch
 from vidtune.config import build_config
 from vidtune.core.errors import BadUsage, ConfigInvalid, NotInstalled
 from vidtune.core.rundir import RunDirectory
-from vidtune.inference import ModelConfig, describe_loading, load_for_inference, predict_dataset
+from vidtune.data import Turn
+from vidtune.inference import (
+    ModelConfig,
+    Request,
+    attend_for_training,
+    describe_loading,
+    load_for_inference,
+    predict_dataset,
+)
 from vidtune.inference._options import choose_attention, choose_quantization
+from vidtune.models import LoadedModel
 
 from .conftest import make_config, write_qved
 
@@ -42,6 +52,41 @@ def test_flash_attention_that_cannot_be_had_is_refused_by_name(monkeypatch: pyte
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
     with pytest.raises(NotInstalled, match="flash_attn is not installed"):
         choose_attention("flash", CUDA, torch.bfloat16)
+
+
+def test_short_texts_attend_by_plain_products_in_training_on_a_cpu_with_the_same_logits_and_gradients(
+    loaded: LoadedModel, requests_mixed: list[Request]
+) -> None:
+    turns = (*requests_mixed[4].turns, Turn("assistant", "squats"))
+    short = (*requests_mixed[0].turns, Turn("assistant", "pushups"))
+    batch = loaded.family.encode_training(loaded.processor, [(turns, requests_mixed[4].frames), (short, None)])
+    weight = loaded.model.get_input_embeddings().weight
+
+    def compute() -> tuple[torch.Tensor, torch.Tensor]:
+        output = loaded.model(**batch, use_cache=False)
+        return output.logits[batch["attention_mask"].bool()], torch.autograd.grad(output.loss, weight)[0]
+
+    fused = compute()
+    note = attend_for_training(loaded, "auto", 512)
+
+    assert loaded.model.config.text_config._attn_implementation == "eager"
+    assert loaded.model.config.vision_config._attn_implementation == "sdpa"
+    assert note == "text attends by plain products: at most 512 tokens, on a CPU"
+    for ours, theirs in zip(compute(), fused, strict=True):
+        torch.testing.assert_close(ours, theirs, rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("name", "device", "longest_tokens"),
+    [("auto", CPU, 513), ("sdpa", CPU, 20), ("eager", CPU, 20), ("auto", CUDA, 20)],
+)
+def test_long_texts_other_devices_and_what_was_asked_for_stay_as_they_are(
+    loaded: LoadedModel, name: str, device: torch.device, longest_tokens: int
+) -> None:
+    placed = replace(loaded, device=device)
+
+    assert attend_for_training(placed, name, longest_tokens) == ""
+    assert placed.model.config.text_config._attn_implementation == "sdpa"
 
 
 @pytest.mark.parametrize("source", ["owner/name", "owner/name@main", f"owner/name@{COMMIT[:7]}", "./folder", "nano"])

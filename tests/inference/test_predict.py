@@ -26,6 +26,7 @@ from vidtune.core.locking import RunLock
 from vidtune.core.rundir import RunDirectory
 from vidtune.inference import PredictConfig, predict_dataset
 from vidtune.inference import _predict as predict_module
+from vidtune.media import FrameCacheConfig, SamplingConfig
 
 ALL_CLIPS = [f"clip_{index}.mp4" for index in range(8)]
 
@@ -365,6 +366,30 @@ def test_settings_that_change_no_answer_may_change(config: PredictConfig, run: R
     summary = predict_dataset(config.model_copy(update={"batch_size": 1, "num_readers": 2}), run)
 
     assert summary.num_samples == 16
+
+
+def test_frames_kept_on_disk_are_read_once_and_change_no_answer(
+    config: PredictConfig, run: RunDirectory, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    predict_dataset(config, run)
+    keeping = FrameCacheConfig(enabled=True, folder=tmp_path / "cache")
+    first, second = RunDirectory(tmp_path / "first"), RunDirectory(tmp_path / "second")
+    predict_dataset(config.model_copy(update={"frame_cache": keeping}), first)
+    monkeypatch.setattr("vidtune.media._read.opened_clip", None)  # no clip may be opened any more
+
+    predict_dataset(config.model_copy(update={"frame_cache": keeping}), second)
+
+    assert answers_of(run) == answers_of(first) == answers_of(second)
+
+
+def test_a_selector_that_goes_by_the_question_is_told_it(config: PredictConfig, run: RunDirectory) -> None:
+    by_question = SamplingConfig(kind="topk", num_frames=2)
+
+    predict_dataset(config.model_copy(update={"sampling": by_question}), run)
+
+    # Without weights only names of colours can be looked for, and the error says for what it was asked to look.
+    problems = [record["error"]["problem"] for record in records_of(run).values()]
+    assert all("cannot tell which frames '" in problem for problem in problems)
 
 
 def test_data_that_changed_under_an_unfinished_run_is_noticed(config: PredictConfig, run: RunDirectory) -> None:

@@ -10,7 +10,7 @@ import pytest
 
 from vidtune.core.errors import VideoMissing, VideoUnreadable
 from vidtune.data import Sample, Turn
-from vidtune.inference._reading import Clip, read_ahead
+from vidtune.inference._reading import Clip, Footage, read_ahead
 from vidtune.media import FrameSet, frameset_from_array
 
 
@@ -27,12 +27,13 @@ class Reader:
         self.max_in_work = 0
         self._lock = threading.Lock()
 
-    def find(self, sample: Sample) -> Path:
+    def find(self, sample: Sample) -> Footage:
         if "missing" in sample.video:
             raise VideoMissing(f"{sample.video} is nowhere.")
-        return Path(sample.video)
+        return Footage(Path(sample.video), sample.question if "asked" in sample.video else None)
 
-    def __call__(self, path: Path) -> FrameSet:
+    def __call__(self, footage: Footage) -> FrameSet:
+        path = footage.source
         with self._lock:
             self.paths.append(path)
             self.num_in_work += 1
@@ -70,6 +71,16 @@ def test_a_video_with_several_questions_is_decoded_once() -> None:
 
     assert sorted(reader.paths) == [Path(f"{index}.mp4") for index in range(5)]
     assert clips[0].frames is clips[3].frames
+
+
+def test_frames_that_depend_on_the_question_are_read_for_each_question() -> None:
+    samples = [Sample(word, "asked.mp4", (Turn("user", word),)) for word in ("red?", "blue?", "red?")]
+    reader = Reader()
+
+    clips = read_all(reader, samples)
+
+    assert len(reader.paths) == 2
+    assert clips[0].frames is clips[2].frames
 
 
 def test_a_bad_clip_is_an_error_of_its_own_and_the_rest_go_on() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from fractions import Fraction
 from pathlib import Path
 
 import av
@@ -15,6 +16,7 @@ from vidtune.media import _decode as decoding
 from vidtune.media import _timeline as timelines
 from vidtune.media._container import ClipFile, Deadline, opened_video
 from vidtune.media._skipping import skip_rule_of
+from vidtune.media._timeline import Timeline
 
 HERE = ReadLimits(is_isolated=False)
 NAMES = sorted(REFERENCE)
@@ -25,8 +27,8 @@ WITH_TIMES = [name for name in NAMES if name != "h264_bframes.avi"]
 def _like_a_large_file(monkeypatch: pytest.MonkeyPatch) -> None:
     """Keep no packets, use the file's index, and give every group of pictures a thread."""
     monkeypatch.setattr(timelines, "_KEEP_BYTES", 0)
-    monkeypatch.setattr(decoding, "_PIXELS_A_THREAD", 1)
-    monkeypatch.setattr(decoding, "num_cpus", lambda: 3)
+    monkeypatch.setattr(decoding, "_WORK_A_THREAD_S", 1e-9)
+    monkeypatch.setattr(decoding, "num_usable_cores", lambda: 3)
 
 
 def decode_sequentially(name: str) -> list[np.ndarray]:
@@ -128,3 +130,20 @@ def test_a_full_range_clip_is_as_bright_as_a_player_shows_it(tmp_path: Path) -> 
     frameset = read_frames(path, SamplingConfig(num_frames=2), limits=HERE)
 
     assert frameset.frames_thwc.mean() == pytest.approx(240, abs=3)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_frame_is_found_again_by_the_time_it_has(name: str) -> None:
+    whole = read_frames(CLIPS / name, SamplingConfig(num_frames=200), limits=HERE)
+
+    again = decode_at(CLIPS / name, whole.times_s, limits=HERE)
+
+    assert again.indices == whole.indices
+
+
+@pytest.mark.parametrize("rate", [24, 25, 30, Fraction(30000, 1001), 60, 90])
+def test_no_time_of_a_frame_is_taken_for_the_frame_before(rate: int | Fraction) -> None:
+    ticks = tuple(round(index * 15360 / rate) for index in range(2000))
+    timeline = Timeline(ticks, ticks[-1] + 100, Fraction(1, 15360), ticks)
+
+    assert [timeline.index_at(timeline.span_of(index)[0]) for index in range(2000)] == list(range(2000))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 from collections import Counter
+from pathlib import Path
 
 import av
 import numpy as np
@@ -14,6 +15,8 @@ from tests.media.test_bad_files import mutate
 from vidtune.core.errors import VidtuneError
 from vidtune.media import FrameSet, ReadLimits, SamplingConfig, read_frames
 from vidtune.media import _worker_pool as pool
+from vidtune.media._read import walk_frames
+from vidtune.media._walk import WantedWalk
 
 NAMES = [
     "h264_bframes.mp4",
@@ -53,6 +56,31 @@ def test_every_mutant_is_whole_or_said_to_be_short_or_a_named_error(num_clips: i
     assert len(decoders) == 1, "a decoder died"
     assert sum(outcomes.values()) == num_clips
     assert {"ok", "video_unreadable"} <= set(outcomes) <= OUTCOMES
+
+
+@pytest.mark.parametrize("num_clips", [40, pytest.param(1000, marks=pytest.mark.slow)])
+def test_every_mutant_can_be_walked_as_far_as_it_goes(num_clips: int, tmp_path: Path) -> None:
+    rng = np.random.default_rng(num_clips + 1)
+    pool._pool.stop_all()
+    num_frames: list[int] = []
+    codes: set[str] = set()
+    decoders = set()
+    for number in range(num_clips):
+        path = tmp_path / "mutant"
+        path.write_bytes(mutate((CLIPS / NAMES[number % len(NAMES)]).read_bytes(), rng))
+        num_frames.append(0)
+        try:
+            for frame in walk_frames(path, WantedWalk(32), limits=LIMITS):
+                assert frame.index == num_frames[-1]
+                num_frames[-1] += 1
+        except VidtuneError as exc:
+            codes.add(exc.code)
+        decoders |= {worker.pid for worker in pool._pool._all}
+
+    assert len(decoders) == 1, "a decoder died"
+    assert codes <= OUTCOMES
+    assert min(num_frames) == 0
+    assert max(num_frames) >= 40
 
 
 def outcome_of(data: bytes) -> str:

@@ -90,3 +90,9 @@ def test_frames_in_memory_become_a_frame_set() -> None:
 def test_frames_of_another_type_are_refused() -> None:
     with pytest.raises(ValueError, match=r"found float64 \(4, 8, 8, 3\)"):
         frameset_from_array(np.zeros((4, 8, 8, 3)), fps=2.0)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(("kind", "query"), [("topk", "What is red?"), ("hybrid", "What is red?"), ("uniform", None)])
+def test_a_question_is_told_only_to_selectors_that_can_go_by_it(kind: str, query: str | None) -> None:
+    assert SamplingConfig(kind=kind).query_for("What is red?") == query
+    assert SamplingConfig(kind=kind).query_for("") is None

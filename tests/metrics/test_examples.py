@@ -3,7 +3,24 @@ import importlib
 
 import pytest
 
-MODULES = ["rouge", "meteor", "exercise", "thresholds", "statistics", "wordnet._synonyms"]
+MODULES = [
+    "bleu",
+    "caption_words",
+    "choice",
+    "chrf",
+    "exercise",
+    "matching",
+    "paired",
+    "meteor",
+    "rouge",
+    "statistics",
+    "temporal",
+    "thresholds",
+    "timed_text",
+    "wordnet._nouns",
+    "wordnet._synonyms",
+    "wups",
+]
 
 
 @pytest.mark.parametrize("name", MODULES)

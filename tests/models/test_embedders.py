@@ -14,7 +14,7 @@ from tests.models.tiny import make_tokenizer
 from vidtune.core.errors import BadUsage, ModelMismatch, ModelUnavailable
 from vidtune.media import ClipView, SamplingConfig, selectors
 from vidtune.media.embedding import get_embedder
-from vidtune.media.selection.quantization import feature_loss
+from vidtune.media.embedding.distance import feature_loss
 from vidtune.models import ensure_torchvision
 from vidtune.models.embedders.quantized_tower import round_to_int8, round_to_nf4
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-import torch
+from tests.models.families.tiny_tokenizers import QWEN_SPLIT
+from tests.models.families.tiny_weights import build, write_folder
 from tokenizers import Regex, Tokenizer, decoders, models, normalizers, pre_tokenizers, trainers
 
 from vidtune.models import ensure_torchvision
@@ -26,10 +27,6 @@ SPECIAL_TOKENS = [
     "<|image_pad|>",
     "<|video_pad|>",
 ]
-
-QWEN_SPLIT = (
-    r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+"
-)
 
 CHAT_TEMPLATE = (
     "{% set image_count = namespace(value=0) %}{% set video_count = namespace(value=0) %}"
@@ -131,19 +128,10 @@ def make_model(processor: Any, *, seed: int = 0, hidden_size: int = 32, tie: boo
         vision_end_token_id=token_id("<|vision_end|>"),
         tie_word_embeddings=tie,
     )
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(seed)
-        model = Qwen2VLForConditionalGeneration(config)
-        # Random weights of the usual 0.02 give nearly flat logits; larger ones make argmax and differences telling.
-        for parameter in model.parameters():
-            if parameter.ndim > 1:
-                torch.nn.init.normal_(parameter, std=0.1)
-    return model.eval()
+    return build(Qwen2VLForConditionalGeneration, config, seed=seed)
 
 
 def make_tiny_folder(folder: Path, *, seed: int = 0, hidden_size: int = 32, tie: bool = True) -> Path:
     """Write a complete checkpoint folder (about 0.2 MB) and return it."""
     processor = make_processor()
-    make_model(processor, seed=seed, hidden_size=hidden_size, tie=tie).save_pretrained(folder)
-    processor.save_pretrained(folder)
-    return folder
+    return write_folder(folder, make_model(processor, seed=seed, hidden_size=hidden_size, tie=tie), processor)

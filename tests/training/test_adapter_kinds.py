@@ -57,4 +57,11 @@ def test_a_dry_run_says_what_every_tower_takes(recipe, tmp_path):
     language = summary.tower_bytes["language"]
     assert language["optimizer"] == 2 * language["gradients"] == 8 * summary.num_trained["language"]
     assert summary.tower_bytes["vision"]["gradients"] == 0
-    assert "Memory    vision: weights" in summary.to_text()
+    rows = {line.split()[0]: line.split()[1:] for line in summary.to_text().splitlines() if line.startswith(" " * 10)}
+    assert rows["language"][:2] == [
+        f"{summary.num_trained['language']:,}",
+        f"{summary.tower_parameters['language']:,}",
+    ]
+    assert rows["vision"][0] == "0"
+    assert rows["all"][1] == f"{summary.num_parameters:,}"
+    assert float(rows["language"][4]) == pytest.approx(language["optimizer"] / 2**20, abs=0.006)

@@ -8,7 +8,7 @@ from vidtune.data import Turn
 from vidtune.media import frameset_from_array
 from vidtune.models import families
 from vidtune.models._batch import join_rows
-from vidtune.training._loss import count_supervised, full_loss_sum, supervised_loss_sum
+from vidtune.training._loss import count_supervised, focal_loss, full_loss_sum, supervised_loss_sum
 
 FAMILY = families.get("qwen2_vl")
 
@@ -99,3 +99,38 @@ def test_collated_rows_equal_the_family_s_own_batch(processor):
     assert whole.keys() == joined.keys()
     for name in whole:
         assert torch.equal(whole[name], joined[name]), name
+
+
+@torch.no_grad()
+def test_focal_loss_is_its_formula_on_the_probabilities_of_the_model(processor, rows):
+    model = adapted(processor).eval()
+    logits = model(**{name: value for name, value in rows[0].items() if name != "labels"}).logits[:, :-1]
+    targets = rows[0]["labels"][:, 1:]
+    probability = logits.softmax(-1).gather(-1, targets.clamp_min(0)[..., None])[..., 0][targets != -100]
+
+    expected = ((1 - probability) ** 2 * -probability.log()).sum()
+
+    assert float(supervised_loss_sum(model, rows[0], focal_gamma=2.0)) == pytest.approx(float(expected), rel=1e-4)
+
+
+@torch.no_grad()
+def test_sample_weights_scale_the_tokens_of_their_rows(processor, rows):
+    batch = join_rows(rows, pad_token_id=0, left=False)
+    model = adapted(processor).eval()
+    each = [float(supervised_loss_sum(model, row)) for row in rows]
+
+    weighted = supervised_loss_sum(model, {**batch, "sample_weights": torch.tensor([0.5, 2.0, 0.0])})
+
+    assert float(weighted) == pytest.approx(0.5 * each[0] + 2.0 * each[1], rel=1e-5)
+
+
+@pytest.mark.parametrize("gamma", [0.5, 1.0, 2.0])
+def test_the_gradient_of_the_focal_loss_holds_against_differences_and_where_a_token_is_certain(gamma):
+    loss = torch.tensor([0.0, 1e-9, 0.1, 3.0], dtype=torch.float64, requires_grad=True)
+    focal_loss(loss, gamma).sum().backward()
+
+    assert torch.isfinite(loss.grad).all()
+    step = 1e-6
+    with torch.no_grad():
+        slope = (focal_loss(loss + step, gamma) - focal_loss(loss - step, gamma)) / (2 * step)
+    torch.testing.assert_close(loss.grad[2:], slope[2:], rtol=1e-6, atol=1e-8)

@@ -27,34 +27,49 @@ def test_the_rate_rises_to_its_peak_and_never_again(schedule, warmup_ratio):
     assert factors[num_warmup:] == sorted(factors[num_warmup:], reverse=True)
 
 
-def test_linear_and_cosine_agree_with_the_schedules_of_transformers():
+@pytest.mark.parametrize(
+    ("name", "reference", "more"),
+    [
+        ("linear", "get_linear_schedule_with_warmup", {}),
+        ("cosine", "get_cosine_schedule_with_warmup", {}),
+        ("cosine_with_restarts", "get_cosine_with_hard_restarts_schedule_with_warmup", {"num_cycles": 3}),
+    ],
+)
+def test_schedules_agree_with_those_of_transformers(name, reference, more):
     ensure_torchvision()
-    from transformers import get_cosine_schedule_with_warmup, get_linear_schedule_with_warmup
+    import transformers
 
-    for name, reference in (("linear", get_linear_schedule_with_warmup), ("cosine", get_cosine_schedule_with_warmup)):
-        config = OptimConfig(schedule=name, warmup_ratio=0.0)
-        optimizer = torch.optim.SGD([torch.nn.Parameter(torch.zeros(1))], lr=1.0)
-        scheduler = reference(optimizer, num_warmup_steps=0, num_training_steps=30)
-        for step in range(1, 31):
-            assert lr_factor(step, 30, config) == pytest.approx(optimizer.param_groups[0]["lr"], abs=1e-12)
-            optimizer.step()
-            scheduler.step()
+    config = OptimConfig(schedule=name, warmup_ratio=0.0, **more)
+    optimizer = torch.optim.SGD([torch.nn.Parameter(torch.zeros(1))], lr=1.0)
+    scheduler = getattr(transformers, reference)(optimizer, num_warmup_steps=0, num_training_steps=30, **more)
+    for step in range(1, 31):
+        assert lr_factor(step, 30, config) == pytest.approx(optimizer.param_groups[0]["lr"], abs=1e-12)
+        optimizer.step()
+        scheduler.step()
+
+
+def test_cycles_without_restarts_are_refused():
+    with pytest.raises(ValueError, match="num_cycles=3 has no effect with schedule='cosine'"):
+        OptimConfig(num_cycles=3)
 
 
 def test_each_modality_has_its_own_peak_and_biases_do_not_decay():
     parameters = {
         "visual.weight": torch.nn.Parameter(torch.zeros(2, 2)),
+        "audio.weight": torch.nn.Parameter(torch.zeros(2, 2)),
         "language.weight": torch.nn.Parameter(torch.zeros(2, 2)),
         "language.bias": torch.nn.Parameter(torch.zeros(2)),
     }
-    config = OptimConfig(learning_rate=1e-3, vision_lr_multiplier=0.5, weight_decay=0.1)
-    optimizer = build_optimizer(parameters, config, lambda name: "vision" if "visual" in name else "language")
+    config = OptimConfig(learning_rate=1e-3, vision_lr_multiplier=0.5, audio_lr_multiplier=0.25, weight_decay=0.1)
+    towers = {"visual": "vision", "audio": "audio", "language": "language"}
+    optimizer = build_optimizer(parameters, config, lambda name: towers[name.partition(".")[0]])
 
     def group_of(name):
         return next(g for g in optimizer.param_groups if any(p is parameters[name] for p in g["params"]))
 
     assert set_learning_rate(optimizer, 0.5) == pytest.approx(5e-4)
     assert group_of("visual.weight")["lr"] == pytest.approx(2.5e-4)
+    assert group_of("audio.weight")["lr"] == pytest.approx(1.25e-4)
     assert group_of("language.weight")["weight_decay"] == 0.1
     assert group_of("language.bias")["weight_decay"] == 0.0
 

@@ -190,6 +190,25 @@ def test_memory_for_nothing_gives_the_same_losses(recipe, tmp_path):
     assert losses[0] == losses[1]
 
 
+def test_frames_kept_on_disk_are_read_once_and_change_no_loss(recipe, tmp_path, monkeypatch):
+    cache = {"enabled": True, "folder": str(tmp_path / "cache")}
+    losses = []
+    for name, frame_cache in (("without", {}), ("first", cache), ("second", cache)):
+        if name == "second":
+            monkeypatch.setattr("vidtune.media._read.opened_clip", None)  # no clip may be opened any more
+        run = RunDirectory(tmp_path / name)
+        train(recipe(frame_cache=frame_cache), run)
+        losses.append([record["loss"] for record in read_history(run.training_log).steps])
+
+    assert losses[0] == losses[1] == losses[2]
+
+
+def test_a_selector_that_goes_by_the_question_is_told_it(recipe, run):
+    # Without weights only names of colours can be looked for, and the error says for what it was asked to look.
+    with pytest.raises(TooManyDropped, match="cannot tell which frames 'Which exercise is this"):
+        train(recipe(sampling={"kind": "topk", "num_frames": 2}), run)
+
+
 def test_bf16_learns_like_fp32(recipe, tmp_path):
     losses = {}
     for precision in ("fp32", "bf16"):

@@ -1,7 +1,7 @@
 """Ways of tuning a model: attach, save, load, merge. The only room that knows PEFT and bitsandbytes."""
 
 from vidtune.adapters._calibration import measuring_inputs, save_scales, use_saved_scales
-from vidtune.adapters._config import AdapterConfig, ModalityRank
+from vidtune.adapters._config import AdapterConfig, ModalitySettings
 from vidtune.adapters._deltas import TunedWeight, plain_weight, tuned_weights
 from vidtune.adapters._kind import AdapterKind, Modality, Towers, adapter_kinds
 from vidtune.adapters._lifecycle import (
@@ -26,13 +26,18 @@ from vidtune.adapters._record import (
 from vidtune.adapters._stages import Stage, find_stages, recording, stage_root
 from vidtune.adapters._table import ModalityRow, trainable_table
 from vidtune.adapters.temporal import (
+    ClipGates,
+    GateRow,
     adapter_curves,
+    clip_gates,
     draw_gate_map,
+    draw_gate_summary,
     export_plain_lora,
     fit_frame_signals,
     frame_inputs,
     frame_signals_given,
     gate_rows,
+    mean_ranks,
     register_with_peft,
     takes_frame_signals,
 )
@@ -42,9 +47,11 @@ register_with_peft()
 __all__ = [
     "AdapterConfig",
     "AdapterKind",
+    "ClipGates",
+    "GateRow",
     "Modality",
-    "ModalityRank",
     "ModalityRow",
+    "ModalitySettings",
     "Stage",
     "Towers",
     "TunedWeight",
@@ -55,7 +62,9 @@ __all__ = [
     "after_step",
     "attach_adapter",
     "base_of_adapter",
+    "clip_gates",
     "draw_gate_map",
+    "draw_gate_summary",
     "export_plain_lora",
     "find_stages",
     "fit_frame_signals",
@@ -67,6 +76,7 @@ __all__ = [
     "learning_rate_multiplier",
     "load_adapter",
     "load_plain_adapter",
+    "mean_ranks",
     "measuring_inputs",
     "merge_adapter",
     "plain_weight",

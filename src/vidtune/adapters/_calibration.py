@@ -8,8 +8,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from vidtune.adapters.quantizers._torchao import quiet_torchao
 from vidtune.core.errors import ModelMismatch
+from vidtune.core.quiet import TORCHAO, quiet_loggers
 
 if TYPE_CHECKING:
     import torch
@@ -75,7 +75,7 @@ def use_scales(model: Any, scales: dict[str, torch.Tensor]) -> int:
     Raises:
         ModelMismatch: If ``scales`` names a layer that is not there.
     """
-    with quiet_torchao():
+    with quiet_loggers(*TORCHAO):
         from torchao.quantization import PerTensor
     layers = dict(_int8_layers(model))
     unknown = sorted(scales.keys() - layers.keys())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, ValidationError, model_validator
@@ -9,11 +10,12 @@ from pydantic import Field, ValidationError, model_validator
 from vidtune.adapters._kind import Modality, adapter_kinds
 from vidtune.config import Config
 
-_SHARED_FIELDS = ("rank", "alpha", "dropout", "modalities", "modules_to_train", "per_modality")
+SHARED_FIELDS = ("rank", "alpha", "dropout", "modalities", "modules_to_train", "per_modality")
+"""Fields that mean the same for every kind that uses them."""
 
 
-class ModalityRank(Config):
-    """How large the matrices of one tower are, where they differ from the others'."""
+class ModalitySettings(Config):
+    """What is otherwise in one tower than in the others."""
 
     rank: Annotated[int, Field(ge=1, le=1024)] | None = None
     """Rank of this tower's matrices. None: as everywhere."""
@@ -21,10 +23,19 @@ class ModalityRank(Config):
     alpha: Annotated[int, Field(ge=1)] | None = None
     """Their alpha. None: as everywhere."""
 
+    targets: str | None = None
+    """Which of its linear layers: a pattern of the last part of their names, as `q_proj|v_proj`. It is matched from
+    end to end and only within this tower, so it cannot reach another. None: all of them."""
+
     @model_validator(mode="after")
     def _says_something(self) -> Self:
-        if self.rank is None and self.alpha is None:
-            raise ValueError("neither rank nor alpha is given: leave the tower out.")
+        if self.rank is None and self.alpha is None and self.targets is None:
+            raise ValueError("neither rank, alpha nor targets is given: leave the tower out.")
+        if self.targets is not None:
+            try:
+                re.compile(self.targets)
+            except re.error as exc:
+                raise ValueError(f"targets={self.targets!r} is no regular expression: {exc}.") from exc
         return self
 
 
@@ -53,8 +64,9 @@ class AdapterConfig(Config):
     """What is trained whole beside the matrices, and saved with them: towers, or `embeddings`, the vectors of all
     tokens (and the head, which often is the same matrix). Worth it where the domain's words are new to the model."""
 
-    per_modality: dict[Modality, ModalityRank] = {}
-    """Rank and alpha of single towers, such as `{vision: {rank: 4}}`. Learning rates of towers stand in `optim`."""
+    per_modality: dict[Modality, ModalitySettings] = {}
+    """Rank, alpha and layers of single towers, such as `{vision: {rank: 4, targets: qkv}}`. Learning rates of towers
+    stand in `optim`; a tower that is frozen is left out of `modalities`."""
 
     options: dict[str, Any] = {}
     """Settings that only this kind has; see its page."""
@@ -81,7 +93,7 @@ class AdapterConfig(Config):
     @model_validator(mode="after")
     def _values_have_an_effect(self) -> Self:
         kind = adapter_kinds.get(self.kind)
-        for name in _SHARED_FIELDS:
+        for name in SHARED_FIELDS:
             value = getattr(self, name)
             default: Any = () if name == "modalities" else type(self).model_fields[name].default
             if name not in kind.uses and value != default:

@@ -29,6 +29,8 @@ def tuned_weights(model: Any) -> Iterator[TunedWeight]:
     Weights are float32 and on the CPU.
     """
     for path, module in stage_root(model).named_modules():
+        if hasattr(module, "lora_temporal_gate"):
+            continue  # what it adds differs from token to token: there is no one weight
         if hasattr(module, "get_delta_weight") and not getattr(module, "merged", False):
             base = plain_weight(module.get_base_layer())
             if base is None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -48,7 +49,7 @@ def attach_adapter(
         The model to train. New matrices are drawn from torch's random state, so seed it before.
 
     Raises:
-        BadUsage: If the config asks for a tower that the model does not have.
+        BadUsage: If the config asks for a tower, or for layers of one, that the model does not have.
     """
     missing = sorted({*config.modalities, *config.modules_to_train} - {*targets, "embeddings"})
     if missing:
@@ -56,11 +57,31 @@ def attach_adapter(
             f"the model has no {' or '.join(missing)} tower; it has {', '.join(targets)}.", "Change modalities."
         )
     base = base_identity(model)
+    towers = Towers(_chosen_targets(model, config, targets), modality_of, batches)
     with quiet_libraries():
-        tuned = adapter_kinds.get(config.kind).attach(model, config, Towers(dict(targets), modality_of, batches))
+        tuned = adapter_kinds.get(config.kind).attach(model, config, towers)
     tuned.vidtune_adapter = config
     tuned.vidtune_base = base
     return tuned
+
+
+def _chosen_targets(model: Any, config: AdapterConfig, targets: Mapping[str, str]) -> dict[str, str]:
+    """Return the pattern of the layers of each tower, narrowed to those that the config names."""
+    chosen = dict(targets)
+    for modality, settings in config.per_modality.items():
+        if settings.targets is None:
+            continue
+        # Both must hold of the whole name: that it is of this tower, and that it ends as asked for.
+        chosen[modality] = rf"(?=(?:{targets[modality]})$)(?:.*\.)?(?:{settings.targets})"
+        names = [name for name, _ in model.named_modules() if re.fullmatch(targets[modality], name)]
+        if not any(re.fullmatch(chosen[modality], name) for name in names):
+            known = sorted({name.rpartition(".")[2] for name in names})
+            raise BadUsage(
+                f"per_modality.{modality}.targets={settings.targets!r} is the end of no linear layer of the {modality} "
+                f"tower; they end with {', '.join(known) or 'nothing, there is none'}.",
+                "Name some of these, or leave targets out.",
+            )
+    return chosen
 
 
 def learning_rate_multiplier(model: Any, name: str) -> float:

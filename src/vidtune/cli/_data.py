@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from vidtune.cli._cache import cache
+from vidtune.cli._convert import balance, convert, subset
 from vidtune.cli._degrade import degrade
 from vidtune.cli._shell import emit, json_option, progress_bar, set_option
 
@@ -21,7 +22,7 @@ _MAX_ROWS = 30
 _MAX_QUESTION = 70
 
 _format_option = click.option(
-    "--format", "format_name", default="auto", show_default=True, help="Annotation format: auto, qved or messages."
+    "--format", "format_name", default="auto", show_default=True, help="Format of DATA; auto knows it by its keys."
 )
 
 
@@ -30,8 +31,8 @@ def data() -> None:
     """Make, check, split and describe data sets."""
 
 
-data.add_command(cache)
-data.add_command(degrade)
+for _command in (balance, cache, convert, degrade, subset):
+    data.add_command(_command)
 
 
 @data.command()
@@ -40,7 +41,7 @@ data.add_command(degrade)
 @set_option
 @json_option
 def synth(pack: str, out: str, overrides: tuple[str, ...], as_json: bool) -> None:
-    """Generate the data set PACK (physio, generic) with known truth.
+    """Generate the data set PACK, such as physio, captions or longvideo, with known truth.
 
     Same settings, same bytes. An unfinished data set in --out is continued.
     """
@@ -100,9 +101,9 @@ def check(paths: tuple[str, ...], videos: str | None, timeout_s: float, format_n
 def split(path: str, out: str, overrides: tuple[str, ...], format_name: str, as_json: bool) -> None:
     """Cut DATA into parts that share no person and no clip, with the same mix of classes.
 
-    Writes OUT/<name>_train.json and so on, in the format of DATA. Settings: by=subject|video|none,
-    ratios.train=0.8 and ratios.test=0.2 (all parts), seed=42, stratify=true; or compat=qved-1.0
-    for the published split.
+    Writes OUT/<name>_train.json and so on, in the format of DATA. Settings: by=subject|video|time|none,
+    ratios.train=0.8 and ratios.test=0.2 (all parts), seed=42, stratify=true, guard=0 (by time: the gap
+    between parts); or compat=qved-1.0 for the published split.
     """
     from vidtune.config import load_recipe
     from vidtune.data import SplitConfig, read_dataset, split_dataset
@@ -120,7 +121,7 @@ def split(path: str, out: str, overrides: tuple[str, ...], format_name: str, as_
 @_format_option
 @json_option
 def stats(path: str, videos: str | None, format_name: str, as_json: bool) -> None:
-    """Describe DATA in numbers: classes, people, questions, answers."""
+    """Describe DATA in numbers: classes, people, lengths, questions, answers and their types, licence."""
     from vidtune.data import describe_dataset, probe_videos, read_dataset
 
     dataset = read_dataset(path, format=format_name)
@@ -135,8 +136,29 @@ def stats(path: str, videos: str | None, format_name: str, as_json: bool) -> Non
                 f"{num_unread} of {len(probed)} videos could not be read; `vidtune data check` says why.", err=True
             )
     described = describe_dataset(dataset.samples, durations_s=durations_s)
-    record = {"path": path, "format": dataset.format, "sha256": dataset.sha256, **described.to_record()}
-    emit(record, as_json, _stats_text(dataset, described))
+    licence = _licence_beside(dataset.path)
+    record = {
+        "path": path,
+        "format": dataset.format,
+        "sha256": dataset.sha256,
+        "licence": licence,
+        **described.to_record(),
+    }
+    emit(record, as_json, _stats_text(dataset, described) + f"\nLicence: {licence or 'nothing says it'}.")
+
+
+def _licence_beside(path: Path) -> str | None:
+    """Return what a pack.json, or the first line of a licence file, says beside the annotations or above them."""
+    import json
+
+    for folder in (path.parent, path.parent.parent):
+        if (folder / "pack.json").is_file():
+            described = json.loads((folder / "pack.json").read_text(encoding="utf-8"))
+            return str(described.get("licence", "")).rstrip(".") or None
+        for file in sorted(folder.glob("LICEN[CS]E*")):
+            first = next((line.strip() for line in file.read_text(encoding="utf-8", errors="replace").splitlines()), "")
+            return f"{first.rstrip('.')} ({file.name})" if first else file.name
+    return None
 
 
 def _read_all(paths: Sequence[str], format_name: str) -> list[Dataset]:
@@ -160,17 +182,13 @@ def _read_all(paths: Sequence[str], format_name: str) -> list[Dataset]:
 
 def _write_parts(dataset: Dataset, result: SplitResult, out: Path) -> dict[str, Path]:
     """Write a file per part; a file that is there and says something else is not replaced."""
-    from vidtune.core.errors import BadUsage
-    from vidtune.data import encode_dataset, write_dataset
+    from vidtune.cli._convert import suffix_of, target_of, write_new
 
-    files = {name: out / f"{dataset.path.stem}_{name}{dataset.path.suffix}" for name in result.parts}
+    target = target_of(dataset)
+    suffix = dataset.path.suffix if target == dataset.format else suffix_of(target)
+    files = {name: out / f"{dataset.path.stem}_{name}{suffix}" for name in result.parts}
     for name, file in files.items():
-        if file.exists() and file.read_text(encoding="utf-8") != encode_dataset(
-            result.parts[name], format=dataset.format
-        ):
-            raise BadUsage(f"{file} is there already with other content.", "Choose another --out, or move it away.")
-    for name, file in files.items():
-        write_dataset(result.parts[name], file, format=dataset.format)
+        write_new(result.parts[name], file, target)
     return files
 
 
@@ -203,6 +221,8 @@ def _split_text(record: dict[str, Any], result: SplitResult) -> str:
         for name, part in record["parts"].items()
     ]
     text = _table("", rows, headers=("part", "samples", "videos", "subjects", "classes", "file"))
+    if result.left_out:
+        text += f"\n{len(result.left_out)} windows lie too near to another part and are left out."
     if not result.leaks:
         return f"{text}\nNo clip, copy or known subject is in more than one part."
     kinds = {kind: sum(leak.kind == kind for leak in result.leaks) for kind in ("video", "augmentation", "subject")}
@@ -231,6 +251,12 @@ def _stats_text(dataset: Dataset, described: DatasetStats) -> str:
         total = f"{(described.total_duration_s or 0) / 60:.1f} min"
         rows.append(("length", f"{spread.min:.1f} to {spread.max:.1f} s, median {spread.median:.1f} s, {total} in all"))
     parts = [_table("", rows)]
+    if described.types:
+        told = [
+            (_shorten(name), one.num_samples, one.num_answers, f"{one.commonest_share:.0%}")
+            for name, one in list(described.types.items())[:_MAX_ROWS]
+        ]
+        parts.append(_table("", told, headers=("type of question", "samples", "answers", "commonest")))
     for title, counts in (("class", described.labels), ("error", described.errors), ("question", described.questions)):
         if counts:
             shown = [(_shorten(name), count) for name, count in list(counts.items())[:_MAX_ROWS]]

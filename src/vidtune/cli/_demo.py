@@ -13,7 +13,7 @@ from vidtune.cli._shell import emit, json_option, progress_bar, set_option
 @click.option(
     "--out", default="demo", show_default=True, type=click.Path(), help="Folder of everything the demo makes."
 )
-@click.option("--clips", default=900, show_default=True, type=click.IntRange(min=140), help="Clips to render.")
+@click.option("--clips", default=800, show_default=True, type=click.IntRange(min=140), help="Clips to render.")
 @set_option
 @json_option
 def demo(out: str, clips: int, overrides: tuple[str, ...], as_json: bool) -> None:

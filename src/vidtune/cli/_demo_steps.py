@@ -24,6 +24,8 @@ PROMPT = (
 )
 _MAX_NEW_TOKENS = 64
 _NUM_SUBJECTS = 60
+_CORRECT_SHARE = 0.2
+"""As many clips without a fault as with each of the four to six of an exercise: only saying "well done" pays little."""
 _NUM_EPOCHS = 10
 """Of the recipe's 14: what fits into five minutes on two cores. Form errors take the rest."""
 
@@ -109,7 +111,13 @@ def _render(pack: Path, num_clips: int, progress: Progress) -> None:
     from vidtune.packs import packs
 
     physio = packs.get("physio")
-    values = {"num_clips": num_clips, "num_subjects": _NUM_SUBJECTS, "val_share": 0.1, "test_share": 0.2}
+    values = {
+        "num_clips": num_clips,
+        "num_subjects": _NUM_SUBJECTS,
+        "val_share": 0.1,
+        "test_share": 0.2,
+        "correct_share": _CORRECT_SHARE,
+    }
     physio.synthesize(pack, build_config(physio.config_class, values, source="the demo"), progress)
 
 
@@ -148,7 +156,7 @@ def _train(pack: Path, run: RunDirectory, overrides: Sequence[str], progress: Pr
     ]
     if num_usable_cores() > 1:
         # A small model gains little from a second thread and much from a second process.
-        run_in_processes(train_arguments(recipe, run.path, [*paths, *overrides]), 2)
+        run_in_processes(train_arguments(recipe, run.path, [*paths, *overrides]), 2, prints_result=False)
         return
     from vidtune.cli._evaluator import generated_metrics
     from vidtune.config import load_recipe

@@ -103,7 +103,7 @@ def _leak_lines(diagnosis: Diagnosis) -> list[str]:
         if found:
             names = "; ".join(f"{item.what} ({', '.join(item.splits)})" for item in found[:_MAX_LEAKS])
             more = f"; and {len(found) - _MAX_LEAKS} more" if len(found) > _MAX_LEAKS else ""
-            lines.append(f"error     {len(found)} {title}: {names}{more}")
+            lines.append(f"error     {title} ({len(found)}): {names}{more}")
     return lines
 
 

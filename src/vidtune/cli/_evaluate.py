@@ -24,6 +24,9 @@ if TYPE_CHECKING:
 @click.option(
     "--reference", type=click.Path(), help="Annotations trained on: source of the blind prior. [default: found]"
 )
+@click.option("--protocol", help="Judge by this protocol. [default: the one that the data names]")
+@click.option("--metric", "metrics", multiple=True, help="Run this metric instead of the protocol's; give several.")
+@click.option("--similarity", metavar="EMBEDDER", help="For retrieval: compare texts with videos by this model.")
 @click.option("--no-bert", "--no_bert", "no_bert", is_flag=True, help="Leave BERT similarity out.")
 @click.option(
     "--use-bert", "--use_bert", "use_bert", is_flag=True, hidden=True, help="The default; kept for old scripts."
@@ -34,6 +37,9 @@ def evaluate(
     predictions: str | None,
     baseline: str | None,
     reference: str | None,
+    protocol: str | None,
+    metrics: tuple[str, ...],
+    similarity: str | None,
     no_bert: bool,
     use_bert: bool,
     as_json: bool,
@@ -41,7 +47,8 @@ def evaluate(
     """Score predictions and write the reports.
 
     PREDICTIONS is a run directory, a predictions.jsonl, or a test_predictions.json of the QVED
-    pipeline; several are scored one after the other. Scores and reports are written beside them.
+    pipeline; several are scored one after the other. Scores and reports are written beside them,
+    and what a benchmark's server takes, where there is one.
     """
     sources = [*runs, *([predictions] if predictions else [])]
     if not sources:
@@ -60,6 +67,9 @@ def evaluate(
                 progress=progress,
                 source=path,
                 reference=Path(reference) if reference else None,
+                protocol=protocol,
+                metrics=metrics,
+                similarity=similarity,
             )
     text = "\n\n".join(f"{source}\n{result.to_text()}" for source, result in results.items())
     emit({source: result.to_record() for source, result in results.items()}, as_json, text)
@@ -73,12 +83,17 @@ def score_and_report(
     progress: Progress,
     source: Path | None = None,
     reference: Path | None = None,
+    protocol: str | None = None,
+    metrics: tuple[str, ...] = (),
+    similarity: str | None = None,
 ) -> EvaluationResult:
     """Score one run, compare it with its baseline if there is one, and write its reports."""
     from vidtune.evaluation import EvaluateConfig, compare_runs, score_predictions
     from vidtune.reports import write_reports
 
-    config = EvaluateConfig(with_bert=with_bert, reference=reference)
+    config = EvaluateConfig(
+        with_bert=with_bert, reference=reference, protocol=protocol, metrics=metrics, similarity=similarity
+    )
     result = score_predictions(source or run.path, config, progress=progress)
     if baseline is not None:
         if not baseline.metrics.exists():

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 @click.option(
     "--model", "--hf_repo", "--model_path", "model", help="nano, a hub id, or a folder of a model, an adapter or a run."
 )
-@click.option("--data", "--test_json", "data", type=click.Path(), help="Annotation file: QVED JSON or messages JSONL.")
+@click.option("--data", "--test_json", "data", type=click.Path(), help="Annotation file of any known format.")
 @click.option("--videos", "--data_path", "videos", type=click.Path(), help="Folder of the videos, flat or nested.")
 @click.option(
     "--out", "--output_dir", "out", type=click.Path(), help="Run directory. An unfinished run there is resumed."

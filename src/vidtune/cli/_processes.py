@@ -21,14 +21,19 @@ _ERROR_FILE = "TORCHELASTIC_ERROR_FILE"
 """The launcher's variable: where a process that fails says why."""
 
 
-def run_in_processes(arguments: Iterable[str], num_processes: int) -> None:
+def run_in_processes(arguments: Iterable[str], num_processes: int, *, prints_result: bool = True) -> None:
     """Run ``vidtune ARGUMENTS`` in so many processes that share the work; returns when all have succeeded.
+
+    Args:
+        arguments: The command line, the same for all.
+        num_processes: How many.
+        prints_result: Let what they print on stdout through.
 
     Raises:
         TryAgain: If a process was ended from outside, by name of its signal.
         SystemExit: If one ended with an error, which is printed, with its exit status.
     """
-    from torch.distributed.elastic.multiprocessing import DefaultLogsSpecs
+    from torch.distributed.elastic.multiprocessing import DefaultLogsSpecs, Std
     from torch.distributed.elastic.multiprocessing.api import SignalException
     from torch.distributed.elastic.multiprocessing.errors import ChildFailedError
     from torch.distributed.launcher.api import LaunchConfig, elastic_launch
@@ -46,7 +51,7 @@ def run_in_processes(arguments: Iterable[str], num_processes: int) -> None:
             local_addr="localhost",
             max_restarts=0,
             shutdown_timeout=5,
-            logs_specs=DefaultLogsSpecs(log_dir=folder),
+            logs_specs=DefaultLogsSpecs(log_dir=folder, redirects=Std.NONE if prints_result else Std.OUT),
         )
         try:
             options = ["--traceback"] * ("--traceback" in sys.argv)

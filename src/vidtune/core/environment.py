@@ -22,7 +22,7 @@ def describe_environment(packages: Iterable[str]) -> dict[str, Any]:
 
 
 def num_usable_cores() -> int:
-    """Return how many processor cores this process may use."""
+    """Return the processor cores this process may use; in a container those are fewer than the machine has."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 

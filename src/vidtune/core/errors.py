@@ -25,7 +25,8 @@
         `-- Interrupted               interrupted
 
 Rooms hang leaves of their own below these: training has ``LossNotFinite`` (loss_not_finite) and
-``TooManyDropped`` (too_many_dropped), reports has ``NotScored`` (not_scored), all under ``BadData``.
+``TooManyDropped`` (too_many_dropped), reports has ``NotScored`` (not_scored) and ``NotTrained`` (not_trained), all
+under ``BadData``.
 Users catch ``VidtuneError``; foreign exceptions are translated where they enter a room.
 """
 

@@ -68,6 +68,16 @@ class RunDirectory:
         return self.path / "strips"
 
     @property
+    def gates(self) -> Path:
+        """Which ranks an adapter with gates used for each clip; only such a model leaves it."""
+        return self.path / "gates.jsonl"
+
+    @property
+    def figures(self) -> Path:
+        """Folder of pictures."""
+        return self.path / "figures"
+
+    @property
     def scores(self) -> Path:
         """One record of scores a sample."""
         return self.path / "scores.jsonl"

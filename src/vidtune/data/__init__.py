@@ -1,7 +1,9 @@
 """Annotation files and what they say: read, found on disk, selected, split, checked, described, written."""
 
 from vidtune.data._answers import require_answers
+from vidtune.data._balance import balance_classes
 from vidtune.data._check import CheckReport, Finding, check_dataset
+from vidtune.data._clip_source import clip_source
 from vidtune.data._collect import CollectedClip, Collection, collect_clips
 from vidtune.data._config import DataConfig, load_samples
 from vidtune.data._degrade import DegradeSummary, degrade_dataset
@@ -13,10 +15,12 @@ from vidtune.data._read import read_dataset
 from vidtune.data._samples import Dataset, Sample, Turn
 from vidtune.data._sides import mirror_sample, mirror_turns, swap_sides
 from vidtune.data._splits import SplitConfig, SplitResult, split_dataset
-from vidtune.data._stats import DatasetStats, Spread, describe_dataset, errors_of
+from vidtune.data._stats import DatasetStats, Spread, TypeStats, describe_dataset, errors_of
+from vidtune.data._subset import take_subsets
+from vidtune.data._subtitles import Subtitle, read_subtitles, subtitle_file, subtitles_seen, with_subtitles
 from vidtune.data._videos import resolve_video
-from vidtune.data._write import encode_dataset, write_dataset, write_messages, write_qved
-from vidtune.data.readers import Reader, readers
+from vidtune.data._write import encode_dataset, writable_formats, write_dataset, write_messages, write_qved
+from vidtune.data.readers import Reader, Writer, readers
 
 __all__ = [
     "CheckReport",
@@ -37,8 +41,13 @@ __all__ = [
     "SplitConfig",
     "SplitResult",
     "Spread",
+    "Subtitle",
     "Turn",
+    "TypeStats",
+    "Writer",
+    "balance_classes",
     "check_dataset",
+    "clip_source",
     "collect_clips",
     "degrade_dataset",
     "describe_dataset",
@@ -51,12 +60,18 @@ __all__ = [
     "mirror_turns",
     "probe_videos",
     "read_dataset",
+    "read_subtitles",
     "readers",
     "require_answers",
     "resolve_video",
     "split_dataset",
+    "subtitle_file",
+    "subtitles_seen",
     "swap_sides",
+    "take_subsets",
     "thresholds_named",
+    "with_subtitles",
+    "writable_formats",
     "write_dataset",
     "write_messages",
     "write_qved",

@@ -154,7 +154,7 @@ def _check_copies(probed: Sequence[ProbedVideo]) -> Iterable[Finding]:
     """Find files of the same content under different names; only files of the same size are hashed."""
     by_size: dict[int, dict[Path, str]] = {}
     for item in probed:
-        if item.path is not None and item.info is not None:
+        if item.path is not None and item.info is not None and item.path.is_file():
             by_size.setdefault(item.info.size_bytes, {})[item.path] = item.video
     by_content: dict[str, list[str]] = {}
     for paths in by_size.values():
@@ -170,7 +170,10 @@ def _check_copies(probed: Sequence[ProbedVideo]) -> Iterable[Finding]:
 def _check_repeats(samples: Sequence[Sample]) -> Iterable[Finding]:
     by_question: dict[tuple[str, tuple[str, ...]], list[Sample]] = {}
     for sample in samples:
-        key = (sample.video, tuple(turn.text for turn in sample.prompt_turns))
+        # Windows of one recording are different clips.
+        frames = sample.meta.get("frames")
+        window = "|".join(map(str, frames)) if isinstance(frames, list) else ""
+        key = (sample.video + window, tuple(turn.text for turn in sample.prompt_turns))
         by_question.setdefault(key, []).append(sample)
     repeated = [group for group in by_question.values() if len(group) > 1]
     same = [group for group in repeated if len({sample.answer for sample in group}) == 1]

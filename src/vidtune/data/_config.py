@@ -23,7 +23,7 @@ class DataConfig(Config):
     """Which samples of which file, and where their videos are."""
 
     path: Path
-    """Annotation file: QVED JSON, `messages` JSON Lines, or another registered format."""
+    """Annotation file of any known format, or a folder of clips."""
 
     videos: Path
     """Folder of the videos, flat or nested."""
@@ -36,6 +36,10 @@ class DataConfig(Config):
 
     limit: Annotated[int, Field(ge=1)] | None = None
     """Only the first so many samples, after split and exclude. None: all."""
+
+    subtitles: Path | None = None
+    """Folder of subtitle files, for data that names them: what is said while the frames are on screen is put before
+    the question. None: questions are asked without."""
 
     exclude: tuple[str, ...] = ()
     """Samples to leave out, by id or by video path as written in the file."""

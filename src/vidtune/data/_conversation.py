@@ -19,6 +19,36 @@ RESERVED_KEYS = frozenset({*_KNOWN_KEYS, "video", "videos", "images", "audios", 
 """Keys that some format needs for itself; no sample has them in its meta."""
 
 
+_ROLES: dict[str, Role] = {
+    "human": "user",
+    "user": "user",
+    "gpt": "assistant",
+    "assistant": "assistant",
+    "system": "system",
+}
+SPEAKERS: dict[Role, str] = {"user": "human", "assistant": "gpt", "system": "system"}
+"""Who speaks, as LLaVA and ShareGPT write it."""
+
+
+def is_sharegpt(record: Mapping[str, Any]) -> bool:
+    """Whether a record with ``conversations`` names its clip in a list ``videos``, as ShareGPT files do."""
+    return isinstance(record.get("videos"), list) and "video" not in record
+
+
+def read_conversation(record: Mapping[str, Any], place: Place) -> list[Turn] | None:
+    """Return the turns of ``conversations``, of LLaVA and ShareGPT; None after reporting what is wrong."""
+    written = read_turns(record, "conversations", ("from", "value"), _ROLES, place)
+    if written is None:
+        return None
+    turns = []
+    for role, content, field in written:
+        if isinstance(content, str):
+            turns.append(Turn(role, strip_media_tags(content)))
+        else:
+            place.report(field, content, "text")
+    return turns if len(turns) == len(written) else None
+
+
 def strip_media_tags(text: str) -> str:
     r"""Return ``text`` without the tags that mark where a clip goes; the prompt template puts it in.
 
@@ -115,7 +145,7 @@ def read_video(value: Any, field: str, place: Place) -> str | None:
             return None
         value = value[0]
     if isinstance(value, str) and value.strip():
-        return _check_path(value, field, place)
+        return check_path(value, field, place)
     place.report(field, value, "the path of a video, as text")
     return None
 
@@ -129,7 +159,8 @@ def read_optional_text(record: Mapping[str, Any], key: str, place: Place) -> str
     return None
 
 
-def _check_path(path: str, field: str, place: Place) -> str | None:
+def check_path(path: str, field: str, place: Place) -> str | None:
+    """Return ``path`` if it can be one below the video folder; else report it and return None."""
     if "://" in path:
         place.report(field, path, "a path: videos are read from disk only, not from a URL")
     elif _CONTROL.search(path):

@@ -9,7 +9,6 @@ A sample keeps its id, so that predictions on damaged and undamaged clips are co
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import asdict, dataclass, replace
@@ -17,6 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from vidtune.core.durable import RecordLog
+from vidtune.core.environment import num_usable_cores
 from vidtune.core.errors import VidtuneError
 from vidtune.core.hashing import sha256_file
 from vidtune.core.locking import RunLock
@@ -118,7 +118,7 @@ def degrade_dataset(
         waiting = [job for job in jobs if not _is_done(job, done)]
         num_reused = len(jobs) - len(waiting)
         total = len(jobs)
-        with ThreadPoolExecutor(num_workers or os.cpu_count() or 1, thread_name_prefix="degrade") as pool:
+        with ThreadPoolExecutor(num_workers or num_usable_cores(), thread_name_prefix="degrade") as pool:
             futures = [pool.submit(_run, job, timeout_s) for job in waiting]
             try:
                 for count, future in enumerate(as_completed(futures), start=num_reused + 1):
@@ -183,7 +183,8 @@ def _run(job: _Job, timeout_s: float) -> dict[str, Any]:
     from vidtune.media.corruption import corrupt_video
 
     try:
-        limits = ReadLimits(timeout_s=timeout_s)
+        # All frames are decoded, on all processors: the clock alone decides.
+        limits = ReadLimits(timeout_s=timeout_s, max_cpu_s=timeout_s * num_usable_cores())
         written = corrupt_video(job.source, job.target, job.damage.config, limits=limits, max_side_px=job.max_side_px)
     except VidtuneError as exc:
         if exc.exit_status == 75:

@@ -19,8 +19,7 @@ from vidtune.core.locking import RunLock
 from vidtune.core.progress import Progress, silent
 from vidtune.core.tables import encode_csv
 from vidtune.data._collect import CollectedClip, Collection
-from vidtune.data._examine import ExamineConfig
-from vidtune.data._examine_pool import examine_clips
+from vidtune.data._examine import ExamineConfig, examine_clips
 from vidtune.data._leakage import find_families, find_leaks
 from vidtune.data._paths import clean_path
 from vidtune.data._quality import QualityThresholds, judge_clips, write_quality_reports
@@ -145,7 +144,7 @@ def diagnose(
         out: Folder of the ledger. Clips that are in it, unchanged and looked at in the same way, are not looked at
             again.
         thresholds: What is good enough.
-        timeout_s: For one clip; the process of one that takes longer is killed and the others go on.
+        timeout_s: For one clip; the decoder of one that takes longer is stopped and the others go on.
         num_workers: Clips at a time; None: one for each core.
         is_quick: Only read the packets: no quality, no near-duplicates, no damage inside frames.
         is_fresh: Look at everything again.

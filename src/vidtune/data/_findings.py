@@ -44,7 +44,7 @@ class Findings:
         more = [f"... and {self.count - NUM_SHOWN} more"] if self.count > NUM_SHOWN else []
         raise DataInvalid(
             f"{self.path} does not hold: {self.count} finding{'s' if self.count > 1 else ''}.",
-            "Mend the file; docs/data.md shows each format by example.",
+            "Mend the file; docs/data.md tells each format.",
             [*shown, *more],
         )
 

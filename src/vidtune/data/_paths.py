@@ -5,6 +5,9 @@ from __future__ import annotations
 import posixpath
 from collections.abc import Sequence
 
+VIDEO_SUFFIXES = frozenset({".mp4", ".mkv", ".webm", ".avi", ".mov", ".m4v", ".ts", ".mpg", ".mpeg", ".flv", ".wmv"})
+"""Of files that are taken for videos where nothing else says so."""
+
 
 def path_parts(written: str) -> tuple[str, ...]:
     r"""Return the parts of a written path; backslashes separate too, empty parts and ``.`` say nothing.
@@ -22,8 +25,19 @@ def clean_path(written: str) -> str:
 
 
 def without_suffix(path: str) -> str:
-    """Return a clean path without its file's suffix."""
-    return posixpath.splitext(path)[0]
+    """Return a clean path without its file's suffix; digits after a dot are none: LSMDC's ids end in a time.
+
+    Example:
+        >>> without_suffix("squats/1.mp4"), without_suffix("film_00.00.54.129")
+        ('squats/1', 'film_00.00.54.129')
+    """
+    stem, suffix = posixpath.splitext(path)
+    return path if suffix[1:].isdigit() else stem
+
+
+def has_video_suffix(path: str) -> bool:
+    """Whether a written path ends as a video file does; many data sets name a clip by its id alone."""
+    return posixpath.splitext(path)[1].lower() in VIDEO_SUFFIXES
 
 
 def parent_name(written: str) -> str:

@@ -1,4 +1,4 @@
-"""An annotation file to a ``Dataset``: every problem of the file at once, or all of its samples.
+"""An annotation file, or a folder of clips, to a ``Dataset``: every problem of the file at once, or all of its samples.
 
 Where a class comes from, first that says something: the record's own ``label``; ``manifest.json``; ``exercise`` in
 ``annotated_errors.json``; the video's folder, when the clips lie in more than one and it is not a split's name;
@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from itertools import zip_longest
 from pathlib import Path
 from typing import Any
 
@@ -18,10 +19,12 @@ from vidtune.core.errors import BadUsage, DataInvalid
 from vidtune.core.hashing import sha256_bytes
 from vidtune.data._conversation import RESERVED_KEYS
 from vidtune.data._findings import Findings, describe
+from vidtune.data._layouts import RECORDS, Layout, SourceFile, clips_below
 from vidtune.data._paths import clean_path, parent_name, without_suffix
 from vidtune.data._samples import Dataset, Sample
 from vidtune.data._side_files import SideFiles, read_side_files
-from vidtune.data._strict_json import Record, decode_text, parse_records
+from vidtune.data._strict_json import Record, decode_text
+from vidtune.data._tasks import PROTOCOL
 from vidtune.data.readers import Reader, readers
 
 _NUM_LOOKED_AT = 20
@@ -34,8 +37,8 @@ def read_dataset(path: Path | str, *, format: str = "auto") -> Dataset:
     """Read an annotation file.
 
     Args:
-        path: QVED JSON or ``messages`` JSON Lines, or whatever a registered reader understands.
-        format: Name of a reader; ``auto`` decides by the keys of the first records.
+        path: A file that a reader understands (``docs/data.md`` lists them), or a folder of clips.
+        format: Name of a reader; ``auto`` decides by the layout of the file and the keys of its first records.
 
     Raises:
         DataInvalid: With every finding of the file (the first 20 and the count), each with line and field.
@@ -43,18 +46,21 @@ def read_dataset(path: Path | str, *, format: str = "auto") -> Dataset:
     """
     path = Path(path)
     reader = _reader_named(format) if format != "auto" else None
-    data = _read_bytes(path)
     findings = Findings(path)
-    text, notes = decode_text(data, findings)
-    records = parse_records(text, findings) if not findings.count else []
-    if reader is None and records:
-        format = _detect_format(records, findings)
+    data = _read_bytes(path, is_named=reader is not None)
+    text, notes = decode_text(data, findings) if not path.is_dir() else ("", [])
+    source = SourceFile(path, text)
+    records: list[Record] = []
+    if not findings.count and reader is not None:
+        records = reader.layout.parse(source, findings)
+    elif not findings.count:
+        format, records = _detect_format(source, findings)
         reader = readers.get(format) if format else None
     drafts = [reader.read_record(record.value, record.place) for record in records] if reader else []
-    _report_repeated_ids(records)
+    _report_repeated_ids(records, drafts)
     findings.raise_if_any()
     samples = _name_samples([sample for sample in drafts if sample is not None])
-    side = read_side_files(path.parent)
+    side = read_side_files(path if path.is_dir() else path.parent)
     return Dataset(_enrich(samples, side), path, format, sha256_bytes(data), (*notes, *side.notes))
 
 
@@ -65,13 +71,19 @@ def _reader_named(format: str) -> Reader:
         raise BadUsage(str(exc), "Leave the format out to have it found.") from exc
 
 
-def _read_bytes(path: Path) -> bytes:
+def _read_bytes(path: Path, *, is_named: bool) -> bytes:
+    """Return what the file holds; of a folder of clips, their names and sizes.
+
+    A folder that holds annotation files too is taken for one of clips only where its format is named.
+    """
     try:
+        if path.is_dir() and (is_named or not _annotation_names(path)) and (clips := clips_below(path)):
+            return "".join(f"{name} {(path / name).stat().st_size}\n" for name in clips).encode()
         return path.read_bytes()
     except FileNotFoundError as exc:
         raise DataInvalid(f"{path} does not exist.", "Check the path of the annotation file.") from exc
     except IsADirectoryError as exc:
-        names = sorted(item.name for item in path.iterdir() if item.suffix in (".json", ".jsonl"))[:5]
+        names = _annotation_names(path)[:5]
         hint = f"Name one of its files: {', '.join(names)}." if names else "Name an annotation file."
         raise DataInvalid(f"{path} is a folder, expected an annotation file.", hint) from exc
     except (OSError, ValueError) as exc:
@@ -79,24 +91,46 @@ def _read_bytes(path: Path) -> bytes:
         raise DataInvalid(f"{path} cannot be read: {reason}.", "Check the path and its permissions.") from exc
 
 
-def _detect_format(records: Sequence[Record], findings: Findings) -> str:
-    """Return the name of the format that most of the first records look like; "" if none does."""
-    votes: Counter[str] = Counter()
-    for record in records[:_NUM_LOOKED_AT]:
-        votes.update(name for name in readers.names() if readers.get(name).recognises(record.value))
-    if votes:
-        return votes.most_common(1)[0][0]
-    known = "; ".join(f"{readers.get(name).looks_like} ({name})" for name in readers.names())
-    findings.add(records[0].place.where, "", describe(records[0].value), known)
-    return ""
+def _annotation_names(folder: Path) -> list[str]:
+    return sorted(item.name for item in folder.iterdir() if item.suffix in (".json", ".jsonl", ".csv"))
 
 
-def _report_repeated_ids(records: Sequence[Record]) -> None:
+def _detect_format(source: SourceFile, findings: Findings) -> tuple[str, list[Record]]:
+    """Return the format that most of the first records look like, and the records; "" if no format knows them."""
+    by_layout: dict[Layout, list[str]] = {}
+    for name in readers.names():
+        by_layout.setdefault(readers.get(name).layout, []).append(name)
+    fitting = [layout for layout in by_layout if layout.fits(source)]
+    # A nested or joined file is also a list or an object: what asks for more is tried first.
+    fitting.sort(key=lambda layout: layout == RECORDS)
+    for layout in fitting:
+        own = findings if layout == RECORDS else Findings(source.path)
+        records = layout.parse(source, own)
+        votes: Counter[str] = Counter()
+        for record in records[:_NUM_LOOKED_AT]:
+            votes.update(name for name in by_layout[layout] if readers.get(name).recognises(record.value))
+        if votes:
+            # Parsed again into the findings of the file, which a try that came to nothing must not fill.
+            return votes.most_common(1)[0][0], records if own is findings else layout.parse(source, findings)
+        if own is findings:
+            return "", _report_unknown(records, by_layout[layout], findings)
+    layout = fitting[0] if fitting else RECORDS
+    return "", _report_unknown(layout.parse(source, findings), by_layout[layout], findings)
+
+
+def _report_unknown(records: list[Record], names: Sequence[str], findings: Findings) -> list[Record]:
+    if records:
+        known = "; ".join(f"{readers.get(name).looks_like} ({name})" for name in names)
+        findings.add(records[0].place.where, "", describe(records[0].value), known)
+    return records
+
+
+def _report_repeated_ids(records: Sequence[Record], drafts: Sequence[Sample | None]) -> None:
     """Report every id that is written twice, with both places; also where the rest of the record does not hold."""
     first_place: dict[str, str] = {}
-    for record in records:
-        written = record.value.get("id")
-        if not isinstance(written, str | int):
+    for record, draft in zip_longest(records, drafts):
+        written = draft.sample_id if draft is not None else record.value.get("id")
+        if not isinstance(written, str | int) or written == "":
             continue
         if str(written) in first_place:
             record.place.report("id", written, f"each id once; it was used at {first_place[str(written)]}")
@@ -129,6 +163,9 @@ def _enrich(samples: Sequence[Sample], side: SideFiles) -> tuple[Sample, ...]:
 
 
 def _enrich_one(sample: Sample, side: SideFiles, *, folders_differ: bool) -> Sample:
+    if PROTOCOL in sample.meta:
+        # A benchmark's folders and answers are no classes: what it says of its clips is in its records.
+        return replace(sample, subject=sample.subject or side.subjects.find(sample.video))
     annotation = side.annotations.find(sample.video) or {}
     meta: dict[str, Any] = {key: value for key, value in annotation.items() if key not in _NOT_COPIED}
     label = sample.label or side.labels.find(sample.video)

@@ -19,6 +19,7 @@ from vidtune.core.errors import DataInvalid
 from vidtune.data._leakage import Leak, find_families, find_leaks
 from vidtune.data._paths import clean_path
 from vidtune.data._samples import Sample
+from vidtune.data._split_time import cut_by_time
 
 _MAX_GROUPS_TO_SWAP = 120
 _MAX_ROUNDS = 20
@@ -27,8 +28,13 @@ _MAX_ROUNDS = 20
 class SplitConfig(Config):
     """How a data set is cut."""
 
-    by: Literal["subject", "video", "none"] = "subject"
-    """What stays in one part: all of a person, all of a clip with its altered copies, or nothing."""
+    by: Literal["subject", "video", "time", "none"] = "subject"
+    """What stays in one part: all of a person, all of a clip with its altered copies, or nothing. `time` cuts every
+    recording into stretches, one for each part: for windows of few long recordings."""
+
+    guard: Annotated[float, Field(ge=0)] = 0.0
+    """Only by time: windows nearer than this to a window of another part are left out. In frames where the data gives
+    frame numbers, else in seconds."""
 
     ratios: dict[str, Annotated[float, Field(gt=0, le=1)]] = {"train": 0.6, "val": 0.2, "test": 0.2}
     """Share of the samples each part should get. They add up to 1."""
@@ -49,6 +55,8 @@ class SplitConfig(Config):
         changed = self.model_fields_set - {"compat"}
         if self.compat is not None and changed:
             raise ValueError(f"{', '.join(sorted(changed))} has no effect with compat={self.compat!r}: leave it out")
+        if self.guard and self.by != "time":
+            raise ValueError(f"guard={self.guard:g} has no effect with by={self.by!r}: it is for by='time'")
         return self
 
 
@@ -59,6 +67,8 @@ class SplitResult:
     parts: Mapping[str, tuple[Sample, ...]]
     leaks: tuple[Leak, ...]
     num_groups: int
+    left_out: tuple[Sample, ...] = ()
+    """Windows that lie too near to another part."""
 
     def to_record(self) -> dict[str, Any]:
         """Return sizes, classes per part and leaks as JSON values."""
@@ -73,6 +83,7 @@ class SplitResult:
                 for name, samples in self.parts.items()
             },
             "num_groups": self.num_groups,
+            "num_left_out": len(self.left_out),
             "leaks": [asdict(leak) for leak in self.leaks],
         }
 
@@ -84,11 +95,15 @@ def split_dataset(samples: Sequence[Sample], config: SplitConfig | None = None) 
     so no part shares any of them; ``by="none"`` alone gives that up.
 
     Raises:
-        DataInvalid: If there are fewer groups than parts, or ``by="subject"`` and no sample has one.
+        DataInvalid: If there are fewer groups than parts, ``by="subject"`` and no sample has one, or ``by="time"`` and
+            windows have no place in time.
     """
     config = config or SplitConfig()
     if config.compat is not None:
         return _mark(_cut_as_qved(samples), num_groups=len(samples))
+    if config.by == "time":
+        by_part, left_out = cut_by_time(samples, config.ratios, config.guard)
+        return replace(_mark(by_part, num_groups=len({sample.video for sample in samples})), left_out=left_out)
     groups = _group(samples, config.by)
     if len(groups) < len(config.ratios):
         raise DataInvalid(

@@ -23,6 +23,18 @@ class Spread:
 
 
 @dataclass(frozen=True)
+class TypeStats:
+    """The questions of one type."""
+
+    num_samples: int
+    num_answers: int
+    """Different answers. 1 means that nothing about a model can be learned from this type."""
+
+    commonest_share: float
+    """Share of the commonest answer: what is right without looking."""
+
+
+@dataclass(frozen=True)
 class DatasetStats:
     """What a data set is made of."""
 
@@ -46,6 +58,9 @@ class DatasetStats:
     answers_per_question: Spread
     """Different answers to the same question. 1 means that the question alone gives the answer away."""
 
+    types: Mapping[str, TypeStats]
+    """By type of question, where the data tells types apart; most frequent first."""
+
     num_answers: int
     answer_words: Spread
     num_turns: Spread
@@ -65,7 +80,7 @@ def describe_dataset(samples: Sequence[Sample], *, durations_s: Mapping[str, flo
 
     Args:
         samples: At least one.
-        durations_s: Length of each video by its path as written, when it is known.
+        durations_s: Length of each video by its path as written, when it was measured; else what the data says of it.
 
     Raises:
         ValueError: If there are no samples.
@@ -76,11 +91,10 @@ def describe_dataset(samples: Sequence[Sample], *, durations_s: Mapping[str, flo
     answers: dict[str, set[str]] = {}
     for sample in samples:
         answers.setdefault(sample.question, set()).update([sample.answer] if sample.is_answered else [])
-    lengths = (
-        [durations_s[video] for video in {sample.video for sample in samples} if video in durations_s]
-        if durations_s
-        else []
-    )
+    written_s = {sample.video: sample.meta.get("duration_s") for sample in samples}
+    told_s = {video: float(value) for video, value in written_s.items() if isinstance(value, int | float)}
+    known_s = {**told_s, **(durations_s or {})}
+    lengths = [known_s[video] for video in sorted(written_s) if video in known_s]
     return DatasetStats(
         num_samples=len(samples),
         num_videos=len({sample.video for sample in samples}),
@@ -92,6 +106,7 @@ def describe_dataset(samples: Sequence[Sample], *, durations_s: Mapping[str, flo
         splits=_count(sample.split for sample in samples if sample.split is not None),
         questions=_count(sample.question for sample in samples),
         answers_per_question=_spread([len(different) for different in answers.values()]),
+        types=_describe_types(samples),
         num_answers=len({sample.answer for sample in samples if sample.is_answered}),
         answer_words=_spread([len(sample.answer.split()) for sample in samples if sample.is_answered] or [0]),
         num_turns=_spread([len(sample.turns) for sample in samples]),
@@ -99,6 +114,20 @@ def describe_dataset(samples: Sequence[Sample], *, durations_s: Mapping[str, flo
         duration_s=_spread(lengths) if lengths else None,
         total_duration_s=sum(lengths) if lengths else None,
     )
+
+
+def _describe_types(samples: Sequence[Sample]) -> dict[str, TypeStats]:
+    by_type: dict[str, list[str]] = {}
+    for sample in samples:
+        kind = sample.meta.get("question_type")
+        if kind is not None and sample.is_answered:
+            short = sample.meta.get("short_answer")
+            by_type.setdefault(str(kind), []).append(str(short if short else sample.answer).strip().lower())
+    ordered = sorted(by_type.items(), key=lambda item: (-len(item[1]), item[0]))
+    return {
+        kind: TypeStats(len(answers), len(set(answers)), Counter(answers).most_common(1)[0][1] / len(answers))
+        for kind, answers in ordered
+    }
 
 
 def errors_of(sample: Sample) -> tuple[str, ...]:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import math
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -281,3 +281,13 @@ def _skip(text: str, position: int) -> int:
 
 def _line_at(text: str, position: int) -> int:
     return text.count("\n", 0, position) + 1
+
+
+def as_lines(records: Iterable[Mapping[str, Any]]) -> str:
+    """Return records as JSON Lines."""
+    return "".join(json.dumps(record, ensure_ascii=False, allow_nan=False) + "\n" for record in records)
+
+
+def as_list(records: Iterable[Mapping[str, Any]]) -> str:
+    """Return records as one indented JSON list."""
+    return json.dumps(list(records), indent=2, ensure_ascii=False, allow_nan=False) + "\n"

@@ -10,20 +10,23 @@ from pathlib import Path, PurePosixPath
 
 from vidtune.core.errors import VideoMissing
 from vidtune.data._findings import shorten
-from vidtune.data._paths import num_shared_tail
+from vidtune.data._paths import VIDEO_SUFFIXES, has_video_suffix, num_shared_tail
 from vidtune.data._samples import Sample
 
 _MAX_NEAR_POOL = 2000
 _MAX_SHOWN = 200
 _FRESH_S = 2.0
+_IMAGE_SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff"})
 
 
 def resolve_video(sample: Sample, videos_root: Path | str) -> Path:
-    """Return the file of a sample's clip.
+    """Return the file of a sample's clip, or the folder of its frames.
 
     Looked at, in this order: an absolute path as written; ``root/video``; ``root/basename``; the one file of that
     name anywhere below root. When several have the name, the one that shares most of the written folders is taken.
-    A path with ``..`` is refused. An absolute path may lie outside root: whoever wrote the file named it in full.
+    Many data sets name a clip by its id: a name without a video's suffix stands for the file of that stem, or for a
+    folder of frames. A path with ``..`` is refused. An absolute path may lie outside root: whoever wrote the file named
+    it in full.
 
     Raises:
         VideoMissing: Naming what was looked at and the nearest names, or all files that fit equally well.
@@ -58,6 +61,10 @@ class _VideoFolder:
         for path in tried:
             if written.name and os.path.isfile(path):
                 return path
+        if written.name and not has_video_suffix(written.name):
+            found = _with_suffix(tried)
+            if found is not None:
+                return found
         return self._find_below(video, written, tried)
 
     def _find_below(self, video: str, written: PurePosixPath, tried: list[Path]) -> Path:
@@ -65,7 +72,10 @@ class _VideoFolder:
             raise VideoMissing(
                 f"video folder {self.root} does not exist or is not a folder.", "Give the folder that holds the videos."
             )
-        named_alike = [path for path in self._listed().get(written.name, []) if os.path.isfile(path)]
+        spellings = [written.name]
+        if not has_video_suffix(written.name):
+            spellings += [written.name + suffix for suffix in sorted(VIDEO_SUFFIXES)]
+        named_alike = [path for name in spellings for path in self._listed().get(name, []) if os.path.isfile(path)]
         if not named_alike:
             places = ", ".join(dict.fromkeys(str(path) for path in tried))
             near = self._near_names(written.name)
@@ -101,6 +111,24 @@ class _VideoFolder:
             names = [other for other in names if other[:4].lower() == name[:4].lower()][:_MAX_NEAR_POOL]
         # A name on disk need not be text: undecodable bytes would break the record that the message ends up in.
         return [shorten(near, _MAX_SHOWN) for near in difflib.get_close_matches(name, names, n=3, cutoff=0.7)]
+
+
+def _with_suffix(tried: list[Path]) -> Path | None:
+    """Return the first clip that is written without its suffix, or folder of frames; a file goes before a folder."""
+    for path in tried:
+        for suffix in sorted(VIDEO_SUFFIXES):
+            named = path.with_name(path.name + suffix)
+            if os.path.isfile(named):
+                return named
+    return next((path for path in tried if _holds_images(path)), None)
+
+
+def _holds_images(path: Path) -> bool:
+    """Whether it is a folder with image files; one of videos is no clip."""
+    if not os.path.isdir(path):
+        return False
+    with os.scandir(path) as entries:
+        return any(os.path.splitext(entry.name)[1].lower() in _IMAGE_SUFFIXES for entry in entries)
 
 
 def _list_tree(root: Path) -> dict[str, list[Path]]:

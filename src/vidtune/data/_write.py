@@ -5,15 +5,14 @@ A class or subject that is not known is not written, and is looked for again whe
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from pathlib import Path
 
 from vidtune.core.durable import write_atomic
-from vidtune.core.errors import DataInvalid
+from vidtune.core.errors import BadUsage, DataInvalid
 from vidtune.data._conversation import RESERVED_KEYS
 from vidtune.data._samples import Sample
-from vidtune.data.readers import readers
+from vidtune.data.readers import Writer, readers
 
 
 def write_dataset(samples: Sequence[Sample], path: Path | str, *, format: str = "qved") -> None:
@@ -21,6 +20,7 @@ def write_dataset(samples: Sequence[Sample], path: Path | str, *, format: str = 
 
     Raises:
         DataInvalid: If a sample's meta uses a key that the format needs for itself; nothing is written.
+        BadUsage: If the format can only be read.
         LookupError: If there is no such format.
     """
     write_atomic(Path(path), encode_dataset(samples, format=format))
@@ -28,7 +28,12 @@ def write_dataset(samples: Sequence[Sample], path: Path | str, *, format: str = 
 
 def encode_dataset(samples: Sequence[Sample], *, format: str = "qved") -> str:
     """Return what ``write_dataset`` would write."""
-    reader = readers.get(format)
+    writer = readers.get(format)
+    if not isinstance(writer, Writer):
+        raise BadUsage(
+            f"the format {format!r} is read and not written: it has no room for what other data says.",
+            f"Write {', '.join(writable_formats())}.",
+        )
     records = []
     for sample in samples:
         clashes = sorted(set(sample.meta) & RESERVED_KEYS)
@@ -37,10 +42,13 @@ def encode_dataset(samples: Sequence[Sample], *, format: str = "qved") -> str:
                 f"sample {sample.sample_id!r} has meta keys that formats need for themselves: {', '.join(clashes)}.",
                 "Rename them.",
             )
-        records.append(reader.to_record(sample))
-    if reader.is_lines:
-        return "".join(json.dumps(record, ensure_ascii=False, allow_nan=False) + "\n" for record in records)
-    return json.dumps(records, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
+        records.append(writer.to_record(sample))
+    return writer.encode(records)
+
+
+def writable_formats() -> list[str]:
+    """Return the names of the formats that can hold any sample."""
+    return [name for name in readers.names() if isinstance(readers.get(name), Writer)]
 
 
 def write_qved(samples: Sequence[Sample], path: Path | str) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import statistics
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
@@ -92,6 +92,57 @@ def metric_row(
             "p_value": gain.p_value,
         }
     return row
+
+
+def group_block(
+    keys: Sequence[str],
+    samples: Sequence[Prediction],
+    values: Sequence[float | None],
+    clusters: Sequence[str],
+    row: Mapping[str, Any],
+    config: EvaluateConfig,
+) -> list[dict[str, Any]]:
+    """Return the leading metric told apart by what the data says of its samples.
+
+    Args:
+        keys: Of a sample's meta, e.g. ``question_type``; a key that no sample has is left out.
+        samples: The answered ones.
+        values: Of the metric, one a sample; None where it does not apply.
+        clusters: Of each sample.
+        row: The metric's row.
+        config: Confidence, resamples and seed.
+    """
+    block = []
+    for key in keys:
+        members: dict[str, list[int]] = {}
+        for index, sample in enumerate(samples):
+            if sample.meta.get(key) is not None and values[index] is not None:
+                members.setdefault(str(sample.meta[key]), []).append(index)
+        for name in sorted(members):
+            found = [float(values[index] or 0.0) for index in members[name]]
+            interval = mean_interval(
+                found,
+                [clusters[index] for index in members[name]],
+                is_proportion=row["kind"] == "proportion",
+                confidence=config.confidence,
+                num_resamples=config.num_resamples,
+                seed=config.seed,
+            )
+            answers = Counter(samples[index].short_answers[0].strip().lower() for index in members[name])
+            block.append(
+                {
+                    "by": key,
+                    "group": name,
+                    "metric": row["label"],
+                    "mean": statistics.fmean(found),
+                    "ci_low": interval.low,
+                    "ci_high": interval.high,
+                    "num_scored": len(found),
+                    "num_clusters": len({clusters[index] for index in members[name]}),
+                    "is_single_answer": len(answers) == 1,
+                }
+            )
+    return block
 
 
 def is_clearly_above(baseline: Mapping[str, Any]) -> bool:

@@ -13,7 +13,15 @@ from vidtune.core.rundir import RunDirectory
 from vidtune.evaluation._aggregate import choose_clusters
 from vidtune.evaluation._config import EvaluateConfig
 from vidtune.evaluation._predictions import Prediction, PredictionFile, describe_unfinished, read_predictions
-from vidtune.metrics import PairedDifference, paired_difference, smallest_p_value
+from vidtune.metrics import (
+    PairedDifference,
+    cohens_d,
+    detectable_difference,
+    holm,
+    mcnemar,
+    paired_difference,
+    smallest_p_value,
+)
 
 _ALPHA = 0.05
 
@@ -138,6 +146,9 @@ def _compare_metrics(
         ]
         if pairs:
             rows[name] = _row(described, pairs, config)
+    tested = {name: float(row["p_value"]) for name, row in rows.items() if row["p_value"] is not None}
+    for name, corrected in zip(tested, holm(list(tested.values())), strict=True):
+        rows[name]["p_value_holm"] = corrected
     return rows
 
 
@@ -151,6 +162,10 @@ def _row(described: dict[str, Any], pairs: list[tuple[float, float, str]], confi
         num_resamples=config.num_resamples,
         seed=config.seed,
     )
+    by_cluster: dict[str, list[float]] = {}
+    for first, second, cluster in pairs:
+        by_cluster.setdefault(cluster, []).append(second - first)
+    means_k = [statistics.fmean(values) for values in by_cluster.values()]
     return {
         "label": described["label"],
         "kind": described["kind"],
@@ -165,9 +180,24 @@ def _row(described: dict[str, Any], pairs: list[tuple[float, float, str]], confi
         "test": found.test,
         "num_pairs": found.num_pairs,
         "num_clusters": found.num_clusters,
+        "p_value_holm": None,
+        "mcnemar_p": _mcnemar(described, values_a, values_b, clusters),
+        "effect_size": cohens_d(means_k),
+        "detectable_difference": detectable_difference(means_k),
         "num_better": sum(second > first for first, second, _ in pairs),
         "num_worse": sum(second < first for first, second, _ in pairs),
     }
+
+
+def _mcnemar(
+    described: dict[str, Any], values_a: list[float], values_b: list[float], clusters: list[str]
+) -> float | None:
+    """Return McNemar's p-value where its premise holds: right or wrong of samples that stand alone."""
+    if described["kind"] != "proportion" or len(set(clusters)) < len(clusters):
+        return None
+    only_a = sum(first > second for first, second in zip(values_a, values_b, strict=True))
+    only_b = sum(second > first for first, second in zip(values_a, values_b, strict=True))
+    return mcnemar(only_a, only_b)
 
 
 def _verdict(record: dict[str, Any], unfinished: list[str]) -> dict[str, Any]:

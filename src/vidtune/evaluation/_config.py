@@ -5,16 +5,23 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
 from vidtune.config import Config
+from vidtune.metrics.slots import lexicons
 
 
 class EvaluateConfig(Config):
     """How predictions are scored."""
 
+    protocol: str | None = None
+    """Which metrics run: one of the protocols. None: the one that the data names, or that of feedback."""
+
+    metrics: tuple[str, ...] = ()
+    """Run these metrics instead of those of the protocol. Empty: those of the protocol."""
+
     with_bert: bool = True
-    """Also compute BERT similarity, which needs a small language model and most of the time."""
+    """Also compute what compares meanings, which needs a small language model and most of the time."""
 
     reference: Path | None = None
     """Annotations that the model was trained on: the source of the blind prior and of the known wordings.
@@ -22,6 +29,13 @@ class EvaluateConfig(Config):
 
     aliases: dict[str, str] = {}
     """Further names of exercises, e.g. `press-ups: pushups`."""
+
+    similarity: str | None = None
+    """For retrieval: compare texts with videos by this embedder, e.g. `contrastive:openai/clip-vit-base-patch32`. None:
+    by the table that the run holds, or through the model's own captions."""
+
+    lexicon: str = "physio"
+    """Domain whose words feedback is read with: `physio` or `surgical`."""
 
     confidence: Annotated[float, Field(gt=0.5, lt=1)] = 0.95
     """Of every interval."""
@@ -31,3 +45,10 @@ class EvaluateConfig(Config):
 
     seed: Annotated[int, Field(ge=0)] = 0
     """Of the bootstrap and of the permutation tests."""
+
+    @field_validator("lexicon")
+    @classmethod
+    def _lexicon_is_known(cls, value: str) -> str:
+        if value not in lexicons.names():
+            raise ValueError(f"no such lexicon; known: {', '.join(lexicons.names())}")
+        return value

@@ -33,7 +33,28 @@ class Prediction:
     label: str | None = None
     errors: tuple[str, ...] | None = None
     """Form errors that the sample shows: empty for correct form, None where unknown."""
+    meta: Mapping[str, Any] = field(default_factory=dict, repr=False)
+    """What the data set says of the sample: options, references, events and the like (``vidtune.data``)."""
     record: Mapping[str, Any] = field(default_factory=dict, repr=False)
+
+    @property
+    def references(self) -> tuple[str, ...]:
+        """All reference answers, the first being ``answer``; one where the data set has no more."""
+        found = self.meta.get("references")
+        texts = [text for text in found if isinstance(text, str) and text.strip()] if isinstance(found, list) else []
+        return tuple(texts) or (self.answer,)
+
+    @property
+    def short_answers(self) -> tuple[str, ...]:
+        """The keyword of a long answer where the data has one, else all reference answers."""
+        found = self.meta.get("short_answer")
+        return (found,) if isinstance(found, str) and found.strip() else self.references
+
+    @property
+    def options(self) -> tuple[str, ...]:
+        """The options of a multiple-choice question; empty for any other."""
+        found = self.meta.get("options")
+        return tuple(str(option) for option in found) if isinstance(found, list) else ()
 
     @property
     def is_ok(self) -> bool:
@@ -208,6 +229,7 @@ def _parse_record(record: Mapping[str, Any]) -> Prediction:
         subject=record.get("subject"),
         label=record.get("label"),
         errors=errors_of(record.get("meta") or {}),
+        meta=record.get("meta") or {},
         record=record,
     )
 
@@ -229,6 +251,7 @@ def _parse_compat(record: Mapping[str, Any]) -> Prediction:
         subject=record.get("subject"),
         label=record.get("label") or (parent if parent not in ("", ".", "videos", "dataset") else None),
         errors=errors_of(record.get("meta") or {}),
+        meta=record.get("meta") or {},
         record={**record, **extra, "num_new_tokens": num_tokens},
     )
 

@@ -27,13 +27,13 @@ class Baseline:
 def blind_prior(
     metric: SampleMetric, samples: Sequence[Prediction], reference: ReferenceSet, context: ScoringContext
 ) -> Baseline:
-    """Score the best constant answer per question: what can be had without looking.
+    """Score the best constant answer per question, or type of question: what can be had without looking.
 
     The constant is the one among the commonest reference answers to that question that scores best
     on the reference answers, by the same metric. Questions with fewer than five reference answers
     share one constant.
     """
-    values = _score_constants(metric, samples, reference, context, lambda sample: sample.question)
+    values = _score_constants(metric, samples, reference, context, _kind_of)
     return Baseline(values, f"best constant answer per question, chosen from {reference.description}")
 
 
@@ -48,6 +48,11 @@ def per_exercise_majority(
     )
     described = f"true exercise given, best constant answer for it, chosen from {reference.description}"
     return Baseline(values, described)
+
+
+def _kind_of(sample: Prediction) -> str:
+    """Return what questions are alike by: the type that the data gives, else the very words."""
+    return str(sample.meta.get("question_type") or sample.question)
 
 
 def _score_constants(

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from vidtune.evaluation._config import EvaluateConfig
+from vidtune.evaluation._protocol import DEFAULT, find_protocol
 from vidtune.evaluation._reference import ReferenceSet, as_reference
 from vidtune.evaluation._score import make_context
 from vidtune.evaluation._scorer import metrics
@@ -19,7 +20,8 @@ _QUICK = ("exercise_identification", "feedback_error", "rouge_l")
 def quick_metrics(predictions: Sequence[str], samples: Sequence[Sample]) -> dict[str, float]:
     """Return mean scores of ``predictions`` as answers to ``samples``, without embeddings or intervals.
 
-    The known wordings of errors are those of ``samples`` themselves. A metric that applies to none
+    Data of a benchmark gets the leading metric of its protocol. The known wordings of errors are those of ``samples``
+    themselves. A metric that applies to none
     of them is left out.
 
     Raises:
@@ -29,8 +31,9 @@ def quick_metrics(predictions: Sequence[str], samples: Sequence[Sample]) -> dict
         raise ValueError(f"expected a prediction per sample; found {len(predictions)} for {len(samples)}.")
     references = as_reference(samples)
     context = make_context((), ReferenceSet(references, False, "the validation answers"), EvaluateConfig())
+    kind, protocol = find_protocol(references, None)
     means = {}
-    for name in _QUICK:
+    for name in _QUICK if kind == DEFAULT else protocol.metrics[:1]:
         values = [score.value for score in metrics.get(name).compute(predictions, references, context)]
         kept = [value for value in values if value is not None]
         if kept:

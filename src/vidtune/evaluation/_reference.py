@@ -25,7 +25,7 @@ class ReferenceSet:
     """Reference answers with what is known about each."""
 
     samples: tuple[Prediction, ...]
-    """Only ``answer``, ``question``, ``label``, ``subject`` and ``errors`` are meaningful."""
+    """Only ``answer``, ``question``, ``label``, ``subject``, ``errors`` and ``meta`` are meaningful."""
 
     is_training: bool
     """False when these are the evaluated answers themselves, for want of training answers."""
@@ -66,6 +66,7 @@ def as_reference(samples: Sequence[Sample]) -> tuple[Prediction, ...]:
             subject=sample.subject,
             label=sample.label,
             errors=errors_of(sample.meta),
+            meta=sample.meta,
         )
         for sample in samples
     )

@@ -8,23 +8,29 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from vidtune.core.durable import RecordLog, write_json
+from vidtune.core.durable import RecordLog, write_atomic, write_json
 from vidtune.core.progress import Progress, silent
 from vidtune.data import require_answers
-from vidtune.evaluation._aggregate import choose_clusters, classification_block, metric_row, timing_block
+from vidtune.evaluation._aggregate import (
+    choose_clusters,
+    classification_block,
+    group_block,
+    metric_row,
+    timing_block,
+)
 from vidtune.evaluation._config import EvaluateConfig
+from vidtune.evaluation._corpus import corpus_block
 from vidtune.evaluation._predictions import Prediction, PredictionFile, read_predictions
 from vidtune.evaluation._priors import Baseline, blind_prior, per_exercise_majority
+from vidtune.evaluation._protocol import ScoringProtocol, find_protocol
 from vidtune.evaluation._reference import ReferenceSet, find_pack, find_reference
-from vidtune.evaluation._scorer import SampleMetric, Score, ScoringContext, ordered_metrics
+from vidtune.evaluation._scorer import SampleMetric, Score, ScoringContext, metrics_named
 from vidtune.evaluation._trust import Evidence, run_checks
 from vidtune.evaluation._verdict import write_verdict
 from vidtune.evaluation.scorers.exercise_identification import true_exercise
 from vidtune.metrics import collect_wordings, derive_catalogue
 
 SCHEMA = 1
-_CLASS_FIELDS = ("exercise", "feedback_error")
-"""Prefixes of ``<prefix>_true`` and ``<prefix>_predicted`` in the scores that make a confusion matrix."""
 
 
 @dataclass(frozen=True)
@@ -67,19 +73,43 @@ def score_predictions(
     """
     config = config or EvaluateConfig()
     file = read_predictions(Path(source))
+    name, protocol = find_protocol(file.predictions, config.protocol)
+    _write_submission(file, protocol)
     require_answers(file.predictions, file.path, purpose="nothing can be compared with them")
+    if config.similarity is not None:
+        from vidtune.evaluation._similarity import write_similarity
+
+        write_similarity(file.run, file.answered, config.similarity, progress)
     reference = find_reference(file.predictions, file.run, config.reference)
-    context = make_context(file.predictions, reference, config, progress)
-    scored = _score_all(file, reference, context, config, progress)
+    context = make_context(file.predictions, reference, config, progress, folder=file.run.path)
+    scored = _score_all(file, reference, context, config, protocol, progress)
     records = _score_records(file.predictions, scored)
     _replace_log(file.run.scores, records)
-    metrics = _summarise(file, reference, scored, records, config)
+    metrics = _summarise(file, reference, scored, records, config, protocol, context)
+    metrics["protocol"] = name
     write_json(file.run.metrics, metrics)
     return EvaluationResult(file.run.metrics, file.run.scores, metrics)
 
 
+def _write_submission(file: PredictionFile, protocol: ScoringProtocol) -> None:
+    """Write what the benchmark's server takes, where there is one; answers that are kept back are no hindrance."""
+    if protocol.submission is None:
+        return
+    path = file.run.path / protocol.submission.file_name
+    built = protocol.submission.build(file.predictions)
+    if isinstance(built, str):
+        write_atomic(path, built)
+    else:
+        write_json(path, built)
+
+
 def make_context(
-    samples: Sequence[Prediction], reference: ReferenceSet, config: EvaluateConfig, progress: Progress = silent
+    samples: Sequence[Prediction],
+    reference: ReferenceSet,
+    config: EvaluateConfig,
+    progress: Progress = silent,
+    *,
+    folder: Path | None = None,
 ) -> ScoringContext:
     """Return what metrics may know: the exercises there are and the known wordings of errors."""
     known = [*samples, *reference.samples]
@@ -91,7 +121,15 @@ def make_context(
         [sample.errors for sample in reference.samples],
         [true_exercise(sample, catalogue) for sample in reference.samples],
     )
-    return ScoringContext(catalogue, wordings, progress)
+    return ScoringContext(
+        catalogue,
+        wordings,
+        progress,
+        references=reference.samples,
+        lexicon=config.lexicon,
+        folder=folder,
+        with_embedder=config.with_bert,
+    )
 
 
 @dataclass(frozen=True)
@@ -108,11 +146,14 @@ def _score_all(
     reference: ReferenceSet,
     context: ScoringContext,
     config: EvaluateConfig,
+    protocol: ScoringProtocol,
     progress: Progress,
 ) -> list[_Scored]:
     answered = file.answered
     texts = [sample.text or "" for sample in answered]
-    metrics = ordered_metrics(with_bert=config.with_bert) if answered else []
+    names = config.metrics or protocol.metrics
+    metrics = metrics_named(names, with_bert=config.with_bert, with_added=not config.metrics)
+    metrics = metrics if answered else []
     found = []
     for number, metric in enumerate(metrics, start=1):
         scores = tuple(metric.compute(texts, answered, context))
@@ -163,6 +204,8 @@ def _summarise(
     scored: Sequence[_Scored],
     records: Sequence[dict[str, Any]],
     config: EvaluateConfig,
+    protocol: ScoringProtocol,
+    context: ScoringContext,
 ) -> dict[str, Any]:
     answered = file.answered
     cluster, clusters = choose_clusters(answered or file.predictions)
@@ -171,7 +214,11 @@ def _summarise(
         row = metric_row(one.metric, [score.value for score in one.scores], clusters, one.baselines, config)
         if row is not None:
             rows[one.metric.name] = row
-    classes = _classification(records, answered, clusters, config)
+    prefixes = [prefix for one in scored if (prefix := getattr(one.metric, "class_prefix", None))]
+    classes = _classification(prefixes, records, answered, clusters, config)
+    values = {one.metric.name: [score.value for score in one.scores] for one in scored}
+    leading = next(iter(rows), None)
+    corpus, curves = corpus_block(protocol.corpus, answered, clusters, context, values, config)
     num_clusters = len(set(clusters))
     evidence = Evidence(
         file.predictions, reference, cluster, num_clusters, rows, tuple(records), num_expected=file.num_expected
@@ -185,12 +232,19 @@ def _summarise(
         "num_samples": len(file.predictions),
         "num_scored": len(answered),
         "num_errors": len(file.predictions) - len(answered),
+        "num_unparsed": _count_unparsed(records),
+        "num_truncated": sum(one.record.get("finish_reason") == "length" for one in answered),
         "errors_by_code": dict(Counter(str(one.error_code) for one in file.predictions if not one.is_ok).most_common()),
         "cluster": cluster,
         "num_clusters": num_clusters,
         "pack": pack,
         "reference": {"is_training": reference.is_training, "description": reference.description},
         "metrics": rows,
+        "corpus": corpus,
+        "curves": curves,
+        "groups": group_block(protocol.groups, answered, values[leading], clusters, rows[leading], config)
+        if leading
+        else [],
         "per_class": classes.get("exercise", {}).get("per_class", []),
         "confusion": classes.get("exercise", {}).get("confusion"),
         "classification": classes,
@@ -198,16 +252,27 @@ def _summarise(
         "trust": run_checks(evidence),
     }
     num_questions = len({prediction.question for prediction in file.predictions})
-    metrics["verdict"] = write_verdict(metrics, num_questions=num_questions, pack=pack)
+    headline = protocol.headline or tuple(rows)
+    metrics["verdict"] = write_verdict(metrics, num_questions=num_questions, pack=pack, headline=headline)
     return metrics
 
 
+def _count_unparsed(records: Sequence[dict[str, Any]]) -> int | None:
+    """Return how many answers could not be read as one to their question; None where nothing has to be read."""
+    flags = [record["is_parsed"] for record in records if record.get("is_parsed") is not None]
+    return flags.count(False) if flags else None
+
+
 def _classification(
-    records: Sequence[dict[str, Any]], answered: Sequence[Prediction], clusters: Sequence[str], config: EvaluateConfig
+    prefixes: Sequence[str],
+    records: Sequence[dict[str, Any]],
+    answered: Sequence[Prediction],
+    clusters: Sequence[str],
+    config: EvaluateConfig,
 ) -> dict[str, Any]:
     cluster_of = {sample.sample_id: cluster for sample, cluster in zip(answered, clusters, strict=False)}
     blocks = {}
-    for prefix in _CLASS_FIELDS:
+    for prefix in prefixes:
         kept = [record for record in records if record.get(f"{prefix}_true") is not None]
         if kept:
             truths = [record[f"{prefix}_true"] for record in kept]

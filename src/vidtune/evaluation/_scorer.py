@@ -1,16 +1,20 @@
-"""What a metric is, and the table of metrics. Adding one is adding one file beside those in ``scorers/``."""
+"""What a metric is, and the table of metrics. Adding one is adding one file to the folder ``scorers``."""
 
 from __future__ import annotations
 
+import importlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Protocol
 
+from vidtune.core.errors import BadUsage
 from vidtune.core.progress import Progress, silent
-from vidtune.core.registry import Registry
+from vidtune.core.registry import Registry, parts_in_folder
 from vidtune.evaluation._predictions import Prediction
 from vidtune.metrics import ExerciseCatalogue, FeedbackWordings, Thresholds
+from vidtune.metrics.slots import FeedbackSlots, lexicons, read_feedback
 
 if TYPE_CHECKING:
     from vidtune.evaluation.embedding import SentenceEmbedder
@@ -23,6 +27,28 @@ class ScoringContext:
     catalogue: ExerciseCatalogue
     wordings: FeedbackWordings
     progress: Progress = silent
+    references: tuple[Prediction, ...] = ()
+    """Samples whose answers are known from training."""
+
+    lexicon: str = "physio"
+    """Domain whose words feedback is read with: one of ``vidtune.metrics.slots.lexicons``."""
+
+    folder: Path | None = None
+    """The run directory, where a metric takes what the run left for it; None where there is none."""
+
+    with_embedder: bool = True
+    """Whether meanings may be compared, which loads a small language model."""
+
+    def read(self, text: str) -> FeedbackSlots:
+        """Return a piece of feedback taken apart; read once for all metrics and baselines."""
+        known = self._readings.get(text)
+        if known is None:
+            known = self._readings[text] = read_feedback(text, lexicons.get(self.lexicon), self.catalogue)
+        return known
+
+    @cached_property
+    def _readings(self) -> dict[str, FeedbackSlots]:
+        return {}
 
     @cached_property
     def embedder(self) -> SentenceEmbedder:
@@ -44,7 +70,11 @@ class Score:
 
 
 class SampleMetric(Protocol):
-    """A metric that scores answers one by one."""
+    """A metric that scores answers one by one.
+
+    Two attributes it may have besides: ``class_prefix``, where ``<prefix>_true`` and ``<prefix>_predicted`` in its
+    fields make a confusion matrix; ``needs_embedder``, true where it uses ``ScoringContext.embedder``.
+    """
 
     @property
     def name(self) -> str:
@@ -74,30 +104,27 @@ class SampleMetric(Protocol):
         """Score ``texts[i]`` as an answer to ``samples[i]``, whose own text is not looked at."""
 
 
-metrics = Registry[SampleMetric](
-    "metric",
-    {
-        "bert_similarity": "vidtune.evaluation.scorers.bert_similarity:METRIC",
-        "meteor": "vidtune.evaluation.scorers.meteor:METRIC",
-        "rouge_l": "vidtune.evaluation.scorers.rouge_l:METRIC",
-        "exercise_identification": "vidtune.evaluation.scorers.exercise_identification:METRIC",
-        "exercise_identification_compat": "vidtune.evaluation.scorers.exercise_identification_compat:METRIC",
-        "feedback_error": "vidtune.evaluation.scorers.feedback_error:METRIC",
-    },
-)
+_folder = importlib.import_module("vidtune.evaluation.scorers")
+_core = parts_in_folder(_folder.__name__, _folder.__path__, "METRIC")
+
+metrics: Registry[SampleMetric] = Registry("metric", _core)
 """All metrics by name; packages add theirs through the entry-point group ``vidtune.metric``."""
 
-_CORE_ORDER = (
-    "exercise_identification",
-    "feedback_error",
-    "bert_similarity",
-    "meteor",
-    "rouge_l",
-    "exercise_identification_compat",
-)
 
+def metrics_named(names: Sequence[str], *, with_bert: bool, with_added: bool) -> list[SampleMetric]:
+    """Return metrics in the order of ``names``, then those that packages added, by name.
 
-def ordered_metrics(*, with_bert: bool) -> list[SampleMetric]:
-    """Return all metrics: ours in a fixed order, then those of plugins by name."""
-    names = [*_CORE_ORDER, *(name for name in metrics.names() if name not in _CORE_ORDER)]
-    return [metrics.get(name) for name in names if with_bert or name != "bert_similarity"]
+    Args:
+        names: Of metrics.
+        with_bert: Whether those that need the sentence model are among them.
+        with_added: Whether those of packages run without being named.
+
+    Raises:
+        BadUsage: If there is no metric of a name.
+    """
+    added = [name for name in metrics.names() if name not in _core and name not in names] if with_added else []
+    try:
+        found = [metrics.get(name) for name in (*names, *added)]
+    except LookupError as exc:
+        raise BadUsage(str(exc), "Name metrics that there are.") from exc
+    return [metric for metric in found if with_bert or not getattr(metric, "needs_embedder", False)]

@@ -13,7 +13,9 @@ def result_text(metrics: dict[str, Any]) -> str:
     """Return verdict, scores and trust checks of one evaluation."""
     lines = [metrics["verdict"]["headline"], ""]
     lines.append(
-        f"{metrics['num_scored']:,} scored / {metrics['num_errors']:,} errors of {metrics['num_samples']:,} samples"
+        f"{metrics['num_scored']:,} scored / {metrics['num_errors']:,} errors"
+        + ("" if metrics["num_unparsed"] is None else f" / {metrics['num_unparsed']:,} unparsed")
+        + f" / {metrics['num_truncated']:,} cut off, of {metrics['num_samples']:,} samples"
         + (
             f"; {unfinished}"
             if (unfinished := describe_unfinished(metrics["num_samples"], metrics["num_expected"]))
@@ -27,6 +29,7 @@ def result_text(metrics: dict[str, Any]) -> str:
         prior = row["baselines"].get("blind_prior")
         constant = f"{prior['mean']:.3f}" if prior else "-"
         lines.append(f"{row['label']:40}{row['mean']:8.3f}   {_interval(row):18}{constant:>16}")
+    lines += _corpus_lines(metrics["corpus"]) + _group_lines(metrics["groups"])
     lines += ["", "Trust"]
     lines += [
         f"  {_MARKS[finding['status']]}  {finding['check']}: {finding['message']}" for finding in metrics["trust"]
@@ -46,6 +49,24 @@ def comparison_text(comparison: dict[str, Any]) -> str:
         )
     lines += ["", f"A is {comparison['a']}, B is {comparison['b']}.", *comparison["verdict"]["sentences"]]
     return "\n".join(lines)
+
+
+def _corpus_lines(corpus: dict[str, Any]) -> list[str]:
+    lines = ["", "Over the whole set"] if corpus else []
+    for name, row in corpus.items():
+        lines.append(f"  {name:38}{row['value']:8.3f}   {_interval(row):18}")
+    return lines
+
+
+def _group_lines(groups: list[dict[str, Any]]) -> list[str]:
+    lines = ["", f"{groups[0]['metric']} by group"] if groups else []
+    for row in groups:
+        single = "  one answer only" if row["is_single_answer"] else ""
+        lines.append(
+            f"  {row['by'] + ' ' + row['group']:38}{row['mean']:8.3f}   {_interval(row):18}"
+            f"{row['num_scored']:6,}{single}"
+        )
+    return lines
 
 
 def _interval(row: dict[str, Any], *, signed: bool = False) -> str:

@@ -16,6 +16,7 @@ from vidtune.metrics import smallest_p_value
 Status = Literal["ok", "warn", "fail"]
 _MANY_FAILED = 0.1
 _MIN_CLUSTERS = 5
+_LARGE_SPREAD = 0.05
 _MIN_CLUSTERS_SURE = 10
 _COLLAPSE_WARN, _COLLAPSE_FAIL = 0.5, 0.9
 _LOOKS_LIKE_ERROR = re.compile(r"^\W*(error|exception|traceback|could not|cannot|failed to|unable to)\b", re.IGNORECASE)
@@ -119,6 +120,41 @@ def _check_empty(evidence: Evidence) -> Finding | None:
         return None
     status: Status = "fail" if num_empty > _MANY_FAILED * len(evidence.answered) else "warn"
     return Finding("empty", status, f"{num_empty} of {len(evidence.answered):,} predictions are empty; each scores 0.")
+
+
+def _check_unparsed(evidence: Evidence) -> Finding | None:
+    flags = [record["is_parsed"] for record in evidence.scores if record.get("is_parsed") is not None]
+    if not flags:
+        return None
+    num_unparsed = flags.count(False)
+    if not num_unparsed:
+        return Finding("unparsed", "ok", f"All {len(flags):,} answers could be read as an answer to their question.")
+    message = (
+        f"{num_unparsed} of {len(flags):,} answers cannot be read as an answer to their question (no option or "
+        "several, none of the known answers, or no line with a time); each is wrong."
+    )
+    return Finding("unparsed", "fail" if num_unparsed > _MANY_FAILED * len(flags) else "warn", message)
+
+
+def _check_scorers(evidence: Evidence) -> Finding | None:
+    """Tell how far rules that all say right or wrong of the same answers are apart."""
+    rules = {row["field"]: row for row in evidence.rows.values() if row["kind"] == "proportion"}
+    fields = [field for field in rules if field not in ("exercise_correct", "exercise_correct_compat")]
+    if len(fields) < 2 or "feedback_error_correct" in fields:
+        return None
+    told = ", ".join(f"{rules[field]['label']} {100 * rules[field]['mean']:.1f} %" for field in fields)
+    marks = [
+        [bool(record[field]) for field in fields]
+        for record in evidence.scores
+        if all(record.get(field) is not None for field in fields)
+    ]
+    num_differing = sum(len(set(one)) > 1 for one in marks)
+    spread = max(rules[field]["mean"] for field in fields) - min(rules[field]["mean"] for field in fields)
+    message = (
+        f"{len(fields)} rules judge the same answers: {told}. They agree on {len(marks) - num_differing:,} of "
+        f"{len(marks):,}; a score means little without its rule."
+    )
+    return Finding("scorers", "warn" if spread > _LARGE_SPREAD else "ok", message)
 
 
 def _check_truncated(evidence: Evidence) -> Finding | None:
@@ -260,9 +296,11 @@ _CHECKS = (
     _check_leakage,
     _check_collapse,
     _check_empty,
+    _check_unparsed,
     _check_truncated,
     _check_clusters,
     _check_single_class,
     _check_frames,
     _check_compat,
+    _check_scorers,
 )

@@ -2,19 +2,27 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from vidtune.evaluation._aggregate import is_clearly_above
 from vidtune.evaluation._predictions import describe_unfinished
 
-_HEADLINE_ORDER = ("exercise_identification", "feedback_error", "rouge_l", "meteor", "bert_similarity")
 
+def write_verdict(
+    metrics: dict[str, Any], *, num_questions: int, pack: str | None, headline: Sequence[str]
+) -> dict[str, Any]:
+    """Return headline and sentences for the contents of ``metrics.json``; nothing is claimed beyond them.
 
-def write_verdict(metrics: dict[str, Any], *, num_questions: int, pack: str | None) -> dict[str, Any]:
-    """Return headline and sentences for the contents of ``metrics.json``; nothing is claimed beyond them."""
+    Args:
+        metrics: The contents, less the verdict.
+        num_questions: Different questions that were asked.
+        pack: Name of the generated pack that the data is of.
+        headline: Metrics that lead, in order; the first two that apply are spoken of.
+    """
     rows = metrics["metrics"]
     setting = f"on a generated pack ({pack})" if pack else "on this data set"
-    leading = [name for name in _HEADLINE_ORDER if name in rows][:2]
+    leading = [name for name in headline if name in rows][:2]
     unfinished = describe_unfinished(metrics["num_samples"], metrics["num_expected"])
     if not leading:
         failed = f"All {metrics['num_samples']:,} samples failed" if not metrics["num_scored"] else "No metric applies"
@@ -31,13 +39,13 @@ def write_verdict(metrics: dict[str, Any], *, num_questions: int, pack: str | No
     sentences += [_trust(problems, warnings)]
     if pack:
         sentences.append("Generated clips show that the machinery works; they do not show how real people would fare.")
-    headline = [*([unfinished] if unfinished else []), _headline(rows[leading[0]], metrics, setting)]
-    headline += [weakness for name in leading[1:] if (weakness := _weakness(rows[name]))]
+    lines = [*([unfinished] if unfinished else []), _headline(rows[leading[0]], metrics, setting)]
+    lines += [weakness for name in leading[1:] if (weakness := _weakness(rows[name]))]
     if metrics["num_errors"]:
-        headline.append(f"{metrics['num_errors']:,} of {metrics['num_samples']:,} samples failed and are not counted")
+        lines.append(f"{metrics['num_errors']:,} of {metrics['num_samples']:,} samples failed and are not counted")
     if problems:
-        headline.append(f"{len(problems)} trust check{'s' * (len(problems) > 1)} failed")
-    return {"headline": " ".join(f"{sentence}." for sentence in headline), "sentences": sentences}
+        lines.append(f"{len(problems)} trust check{'s' * (len(problems) > 1)} failed")
+    return {"headline": " ".join(f"{sentence}." for sentence in lines), "sentences": sentences}
 
 
 def _asked(metrics: dict[str, Any], num_questions: int, pack: str | None) -> str:

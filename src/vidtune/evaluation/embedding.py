@@ -89,6 +89,7 @@ class SentenceEmbedder:
         self._model = model
         self._tokenizer = tokenizer
         self._known: dict[str, NDArray[np.float32]] = {}
+        self._known_tokens: dict[str, NDArray[np.float32]] = {}
 
     def embed(self, texts: Sequence[str], progress: Progress = silent) -> NDArray[np.float32]:
         """Return one embedding of length 1 per text, shape ``(n, d)``."""
@@ -99,6 +100,17 @@ class SentenceEmbedder:
             done += len(batch)
             progress("embed", done, len(new))
         return np.stack([self._known[text] for text in texts]) if texts else np.zeros((0, 384), np.float32)
+
+    def embed_tokens(self, texts: Sequence[str]) -> list[NDArray[np.float32]]:
+        """Return, for each text, a vector of length 1 for every token, the first and the last being special; (t, d)."""
+        import torch
+
+        new = [text for text in dict.fromkeys(texts) if text not in self._known_tokens]
+        for batch, tokens_bt in self._batches(new):
+            with torch.inference_mode():
+                states_btd = torch.nn.functional.normalize(self._model.encode(torch.tensor(tokens_bt)), dim=2).numpy()
+            self._known_tokens.update(zip(batch, states_btd, strict=True))
+        return [self._known_tokens[text] for text in texts]
 
     def _batches(self, texts: list[str]) -> list[tuple[list[str], list[list[int]]]]:
         buckets: dict[int, list[tuple[str, list[int]]]] = {}

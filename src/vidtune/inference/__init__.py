@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     from vidtune.inference._config import GenerationConfig, ModelConfig, PredictConfig
     from vidtune.inference._generate import generate
     from vidtune.inference._loading import load_for_inference, model_options
-    from vidtune.inference._options import describe_loading
+    from vidtune.inference._options import attend_for_training, describe_loading
     from vidtune.inference._predict import predict_dataset
     from vidtune.inference._request import Generation, Request
     from vidtune.inference._summary import PredictSummary
@@ -22,6 +22,7 @@ __all__ = [
     "PredictConfig",
     "PredictSummary",
     "Request",
+    "attend_for_training",
     "describe_loading",
     "generate",
     "get_video_inference",
@@ -39,6 +40,7 @@ _MODULES = {
     "PredictConfig": "_config",
     "PredictSummary": "_summary",
     "Request": "_request",
+    "attend_for_training": "_options",
     "describe_loading": "_options",
     "generate": "_generate",
     "get_video_inference": "compat",

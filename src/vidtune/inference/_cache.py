@@ -52,6 +52,36 @@ def add_rows(kept: Any, more: Any) -> None:
         other.keys = other.values = None
 
 
+def copy_rows(kept: Any, rows: torch.Tensor, num_more: int) -> Any:
+    """Return a new cache with these rows, some of them perhaps several times, and room for ``num_more`` tokens."""
+    from transformers.cache_utils import Cache
+
+    layers = [_layer_class()() for _ in kept.layers]
+    for layer, old in zip(layers, kept.layers, strict=True):
+        layer.put(old.keys[rows], old.values[rows], room=num_more + _ROOM)
+    return Cache(layers=layers)
+
+
+def close_gaps(kept: Any, mask_bl: torch.Tensor) -> torch.Tensor:
+    """Move the padding of all rows to their left, cut what is padding in all, and return the mask of what is left."""
+    if bool(mask_bl.all()):
+        return mask_bl
+    num_tokens = int(mask_bl.sum(1).max())
+    # Stable: padding first, then the tokens in their order.
+    order_bl = mask_bl.sort(dim=1, stable=True).indices[:, -num_tokens:]
+    for layer in kept.layers:
+        layer.put(*(_take(part, order_bl) for part in (layer.keys, layer.values)))
+    return mask_bl.gather(1, order_bl)
+
+
+def shares_beginnings(model: Any) -> bool:
+    """Whether a model can go on from what was read in other rows: only if all its layers attend to everything."""
+    from transformers.cache_utils import DynamicCache, DynamicLayer
+
+    plain = DynamicCache(config=model.config.get_text_config(decoder=True))
+    return all(type(layer) is DynamicLayer for layer in plain.layers)
+
+
 def pad_left(tensor: torch.Tensor, length: int, axis: int) -> torch.Tensor:
     """Return ``tensor`` with zeros on the left of ``axis``, ``length`` long."""
     missing = length - tensor.shape[axis]
@@ -60,6 +90,12 @@ def pad_left(tensor: torch.Tensor, length: int, axis: int) -> torch.Tensor:
     shape = list(tensor.shape)
     shape[axis] = missing
     return torch.cat([tensor.new_zeros(shape), tensor], dim=axis)
+
+
+def _take(held_bhld: torch.Tensor, order_bl: torch.Tensor) -> torch.Tensor:
+    """Return the tokens of each row in another order."""
+    index = order_bl[:, None, :, None].expand(-1, held_bhld.shape[1], -1, held_bhld.shape[3])
+    return held_bhld.gather(2, index)
 
 
 def _below(first_bhld: torch.Tensor, second_bhld: torch.Tensor) -> torch.Tensor:
@@ -75,13 +111,13 @@ def _layer_class() -> type[Any]:
     class RoomyLayer(DynamicLayer):  # type: ignore[no-untyped-call]
         """A ``DynamicLayer`` whose keys and values are the front of larger tensors."""
 
-        def put(self, keys_bhld: torch.Tensor, values_bhld: torch.Tensor) -> None:
-            """Hold these, with room for more tokens behind them."""
+        def put(self, keys_bhld: torch.Tensor, values_bhld: torch.Tensor, room: int = _ROOM) -> None:
+            """Hold these, with room for so many more tokens behind them."""
             self.keys: torch.Tensor
             self.values: torch.Tensor
             self.dtype, self.device, self.is_initialized = keys_bhld.dtype, keys_bhld.device, True
-            self._all_keys, self.keys = _with_room(keys_bhld)
-            self._all_values, self.values = _with_room(values_bhld)
+            self._all_keys, self.keys = _with_room(keys_bhld, room)
+            self._all_values, self.values = _with_room(values_bhld, room)
 
         def update(
             self, key_states: torch.Tensor, value_states: torch.Tensor, *args: Any, **kwargs: Any
@@ -89,8 +125,8 @@ def _layer_class() -> type[Any]:
             """Write new tokens and return all."""
             start = self.keys.shape[-2]
             stop = start + key_states.shape[-2]
-            while stop > self._all_keys.shape[-2]:
-                self.put(self.keys, self.values)
+            if stop > self._all_keys.shape[-2]:
+                self.put(self.keys, self.values, room=stop - start + _ROOM)
             self._all_keys[:, :, start:stop] = key_states
             self._all_values[:, :, start:stop] = value_states
             self.keys, self.values = self._all_keys[:, :, :stop], self._all_values[:, :, :stop]
@@ -99,9 +135,9 @@ def _layer_class() -> type[Any]:
     return RoomyLayer
 
 
-def _with_room(held_bhld: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+def _with_room(held_bhld: torch.Tensor, room: int) -> tuple[torch.Tensor, torch.Tensor]:
     """Return a larger tensor, and the part of it that holds ``held_bhld``."""
     num_rows, num_heads, num_tokens, dim = held_bhld.shape
-    roomy = held_bhld.new_empty((num_rows, num_heads, num_tokens + _ROOM, dim))
+    roomy = held_bhld.new_empty((num_rows, num_heads, num_tokens + room, dim))
     roomy[:, :, :num_tokens] = held_bhld
     return roomy, roomy[:, :, :num_tokens]

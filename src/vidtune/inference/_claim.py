@@ -23,6 +23,9 @@ if TYPE_CHECKING:
 _FREE = frozenset(
     {
         "batch_size",
+        "frame_cache.enabled",
+        "frame_cache.folder",
+        "frame_cache.max_bytes",
         "num_readers",
         "num_threads",
         "retry",

@@ -10,7 +10,7 @@ from pydantic import Field, field_validator, model_validator
 from vidtune.adapters.quantizers import quantizers
 from vidtune.config import Config
 from vidtune.data import DataConfig
-from vidtune.media import ReadLimits, SamplingConfig
+from vidtune.media import FrameCacheConfig, ReadLimits, SamplingConfig
 
 PINNED_SOURCE = re.compile(r"[\w.-]+/[\w.-]+@[0-9a-f]{40}")
 """A hub id that cannot change under its name: with a whole commit behind it."""
@@ -33,7 +33,8 @@ class ModelConfig(Config):
 
     attn_implementation: Literal["auto", "sdpa", "flash", "eager"] = "auto"
     """What computes attention. `auto`: flash attention where it is installed and can be used (CUDA, 16 bit), else
-    torch's sdpa. `eager`: plain products, slow, for comparison."""
+    torch's sdpa; in training on a CPU, texts of up to 512 tokens attend by plain products, whose backward pass is
+    faster there. `eager`: plain products everywhere."""
 
     device_map: Literal["auto", "balanced", "sequential"] | dict[str, int | str] | None = None
     """Spread one model over several devices, as accelerate does. None: all of it on `device`."""
@@ -106,6 +107,9 @@ class PredictConfig(Config):
 
     max_side_px: Annotated[int, Field(ge=16)] | None = None
     """Scale frames down on reading so that the longer side has at most this. None: the model's processor decides."""
+
+    frame_cache: FrameCacheConfig = FrameCacheConfig()
+    """Whether decoded frames are kept on disk for the next run."""
 
     quantization: str = "none"
     """How the base model is stored: `none`, `nf4` (4 bits), `int8`, or with torchao `int8-weight-only`, `int8-dynamic`,

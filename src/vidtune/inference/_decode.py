@@ -15,12 +15,16 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import torch
 
-from vidtune.inference._cache import add_rows, can_grow, give_room, keep_rows, pad_left
+from vidtune.inference._cache import add_rows, can_grow, keep_rows, pad_left
 from vidtune.inference._config import GenerationConfig
+from vidtune.inference._prefill import PromptReader
+
+if TYPE_CHECKING:
+    from vidtune.inference._prompts import Prompts
 
 _DEFAULT_TEMPERATURE = 0.1
 _DEFAULT_TOP_P = 0.9
@@ -79,7 +83,7 @@ class Decoder:
         self._config = config
         self._choose = _Chooser(config)
         # Logits of a whole prompt are the largest tensor there is: most models are told that only the last matter.
-        self._only_last = {"logits_to_keep": 1} if _takes(model, "logits_to_keep") else {}
+        self._reader = PromptReader(model, {"logits_to_keep": 1} if _takes(model, "logits_to_keep") else {})
         self._rows: list[Row] = []
         self._tensors: _Tensors | None = None
 
@@ -93,23 +97,19 @@ class Decoder:
         """Whether others can join now: not every kind of cache takes new rows."""
         return self._tensors is None or can_grow(self._tensors.cache)
 
-    def join(self, inputs: dict[str, torch.Tensor], keys: Sequence[str]) -> list[Row]:
+    def join(self, prompts: Prompts, keys: Sequence[str]) -> list[Row]:
         """Read prompts, write their first tokens, and go on with them beside the rows that are there.
 
         Args:
-            inputs: Left-padded prompts on the model's device, as ``Family.encode_prompts`` returns them.
-            keys: Of each row, what its random draws depend on besides the seed.
+            prompts: On the model's device.
+            keys: Of each request, what its random draws depend on besides the seed.
         """
         began_s = time.perf_counter()
         rows = [Row(random.Random(f"{self._config.seed or 0}:{key}")) for key in keys]  # noqa: S311  # not a secret
         with torch.no_grad(), _in_eval_mode(self._model):
-            # The model's own rule: multimodal rotary positions, or plain ones that skip the padding.
-            positions = self._model._prepare_position_ids_for_generation(inputs["input_ids"], dict(inputs))
-            output = self._model(**inputs, position_ids=positions, use_cache=True, **self._only_last)
-            token_b = self._write(rows, output.logits, began_s)
-            joined = _Tensors(
-                give_room(output.past_key_values), inputs["attention_mask"], positions[..., -1:].clone(), token_b
-            )
+            read = self._reader.read(prompts)
+            token_b = self._write(rows, read.logits_bv, began_s)
+            joined = _Tensors(read.cache, read.mask_bl, read.last_position, token_b)
             self._tensors = joined if self._tensors is None else _add(self._tensors, joined)
         self._rows += rows
         return rows
@@ -136,13 +136,12 @@ class Decoder:
             past_key_values=tensors.cache,
             use_cache=True,
         )
-        tensors.token_b = self._write(self._rows, output.logits, began_s)
+        tensors.token_b = self._write(self._rows, output.logits[:, -1].float(), began_s)
 
-    def _write(self, rows: Sequence[Row], logits: torch.Tensor, began_s: float) -> torch.Tensor:
+    def _write(self, rows: Sequence[Row], logits_bv: torch.Tensor, began_s: float) -> torch.Tensor:
         """Choose the next token of each row and write it down where the answer goes on."""
-        logits_bv = logits[:, -1].float()
         token_b = self._choose(logits_bv, rows)
-        logprob_b = logits_bv.gather(1, token_b[:, None])[:, 0] - logits_bv.logsumexp(1)
+        logprob_b = logits_bv.log_softmax(1).gather(1, token_b[:, None])[:, 0]
         running = [row for row in rows if not row.is_done]
         for row, token, logprob in zip(rows, token_b.tolist(), logprob_b.tolist(), strict=True):
             if not row.is_done:

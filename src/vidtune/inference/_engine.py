@@ -5,21 +5,20 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Generic, TypeVar
+from typing import TYPE_CHECKING, Generic
 
 import torch
 
-from vidtune.adapters import frame_inputs
 from vidtune.core.errors import OutOfMemory, VideoTooLarge, VidtuneError
+from vidtune.inference._cache import shares_beginnings
 from vidtune.inference._config import GenerationConfig
 from vidtune.inference._decode import Decoder, Row
 from vidtune.inference._memory import BatchSize, free_memory, is_out_of_memory
-from vidtune.inference._request import Generation, Request
+from vidtune.inference._prompts import encode_requests
+from vidtune.inference._request import Generation, Request, TicketT, clip_key
 
 if TYPE_CHECKING:
     from vidtune.models import LoadedModel
-
-TicketT = TypeVar("TicketT")
 
 
 @dataclass(frozen=True)
@@ -51,6 +50,8 @@ class Engine(Generic[TicketT]):
         self._config = config
         self._size = size
         self._stop_ids = loaded.family.end_of_turn_ids(loaded.processor)
+        self._can_share = shares_beginnings(loaded.model)
+        self._opening: tuple[int, ...] = ()
         self._decoder = self._make_decoder()
         self._inside: list[_Inside[TicketT]] = []
         self._num_alone = 0
@@ -77,9 +78,9 @@ class Engine(Generic[TicketT]):
         joining: list[tuple[TicketT, Request]] = []
         failed: list[tuple[TicketT, Generation | VidtuneError | ValueError]] = []
         try:
-            while waiting and (num_free := self._num_free()):
-                joining = waiting[:num_free]
-                del waiting[:num_free]
+            while waiting and (num_joining := self._num_joining(waiting)):
+                joining = waiting[:num_joining]
+                del waiting[:num_joining]
                 failed += self._join(joining, waiting)
                 joining = []
             finished = self._run() if self._inside else []
@@ -90,6 +91,18 @@ class Engine(Generic[TicketT]):
                 raise
         # Outside the handler: the exception's traceback held the tensors of the failed step.
         return [*failed, *self._shrink(joining, waiting)]
+
+    def _num_joining(self, waiting: Sequence[tuple[TicketT, Request]]) -> int:
+        """Return how many may join now: no part of the questions about a clip, if all of them fit a little later."""
+        num_free = self._num_free()
+        if num_free >= len(waiting) or self._num_alone or not self._can_share:
+            return num_free
+        clips = [clip_key(request) for _, request in waiting[: num_free + self._size.current]]
+        cut = clips[num_free]
+        if clips.count(cut) > self._size.current:
+            return num_free
+        num_before = min(clips.index(cut), num_free)
+        return num_before if num_before or self._inside else num_free
 
     def _num_free(self) -> int:
         if not self._decoder.is_open:
@@ -116,16 +129,15 @@ class Engine(Generic[TicketT]):
     def _read(self, group: Sequence[tuple[TicketT, Request]]) -> list[_Inside[TicketT]]:
         began_s = time.perf_counter()
         loaded = self._loaded
-        items = [(request.turns, request.frames) for _, request in group]
-        inputs = loaded.family.encode_prompts(loaded.processor, items)
-        clips = [None if request.frames is None else request.frames.frames_thwc for _, request in group]
-        inputs.update(frame_inputs(loaded.model, clips, frames_per_group=loaded.family.frame_policy.multiple))
-        num_prompt, num_visual = inputs.num_prompt_tokens(), inputs.num_visual_tokens()
+        requests = [request for _, request in group]
+        prompts = encode_requests(loaded, requests, can_share=self._can_share, opening=self._opening)
+        self._opening = prompts.opening() or self._opening
+        num_prompt, num_visual = prompts.num_tokens(), prompts.num_visual_tokens()
         _check_context(loaded, max(num_prompt), self._config)
-        inputs = inputs.to(loaded.device)
+        prompts = prompts.to(loaded.device)
         _finish(loaded.device)
         preprocess_s = (time.perf_counter() - began_s) / len(group)
-        rows = self._decoder.join(inputs, [request.key for _, request in group])
+        rows = self._decoder.join(prompts, [request.key for _, request in group])
         batch_size = self._decoder.num_rows
         return [
             _Inside(ticket, request, row, prompt, visual, preprocess_s, batch_size)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from vidtune.inference._config import GenerationConfig
 from vidtune.inference._engine import Engine
 from vidtune.inference._memory import BatchSize
-from vidtune.inference._request import Generation, Request, length_key
+from vidtune.inference._request import Generation, Request, sort_for_reading
 
 if TYPE_CHECKING:
     from vidtune.models import LoadedModel
@@ -20,7 +20,8 @@ def generate(
     """Answer ``requests`` in their order.
 
     Up to ``batch_size`` are in work at a time; as answers are finished, waiting requests take their places, those of
-    similar length together. What does not fit into memory is tried again in smaller numbers. In float32 the tokens are
+    similar length together. Questions about the same frames (one ``FrameSet`` object) are answered together, and their
+    clip is read once. What does not fit into memory is tried again in smaller numbers. In float32 the tokens are
     those of answering one by one.
 
     Raises:
@@ -28,7 +29,8 @@ def generate(
         VideoTooLarge: If a prompt is longer than the model's context.
     """
     engine: Engine[int] = Engine(loaded, config, BatchSize(batch_size))
-    waiting = sorted(enumerate(requests), key=lambda entry: length_key(entry[1]))
+    waiting = list(enumerate(requests))
+    sort_for_reading(waiting)
     answers: dict[int, Generation] = {}
     while waiting or engine.is_busy:
         for index, outcome in engine.advance(waiting):

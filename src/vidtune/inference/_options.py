@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
 _HALF = (torch.bfloat16, torch.float16)
 
+_MAX_TOKENS_OF_PLAIN_ATTENTION = 512
+
 
 def choose_attention(name: str, device: torch.device, dtype: torch.dtype) -> str:
     """Return what transformers calls the attention that ``name`` asks for.
@@ -44,6 +46,30 @@ def choose_attention(name: str, device: torch.device, dtype: torch.dtype) -> str
             "pip install flash-attn, or use model.attn_implementation=auto.",
         )
     return "flash_attention_2"
+
+
+def attend_for_training(loaded: LoadedModel, name: str, longest_tokens: int) -> str:
+    """Let the text of a model that is to be trained attend by plain products where that is faster, and say so.
+
+    Only for ``name`` ``auto``, on a CPU, and up to 512 tokens. There the backward pass of torch's fused attention takes
+    20 ms a layer where the products take 3 (8 sequences of 155 tokens, 4 heads), with the same values. For longer
+    sequences the products need memory that grows with the square of the length. Answering has no backward pass and
+    keeps the fused attention: reading prompts takes the same time either way, and a step of writing 12 % less.
+
+    Args:
+        loaded: The model, perhaps with its adapter; changed in place.
+        name: What the recipe asks for.
+        longest_tokens: Of all sequences that it will be trained on.
+
+    Returns:
+        A note for people; "" where nothing was changed.
+    """
+    model = loaded.model.get_base_model() if hasattr(loaded.model, "get_base_model") else loaded.model
+    is_worth_it = name == "auto" and loaded.device.type == "cpu" and longest_tokens <= _MAX_TOKENS_OF_PLAIN_ATTENTION
+    if not is_worth_it or "text_config" not in model.config.sub_configs:
+        return ""
+    model.set_attn_implementation({"text_config": "eager"})
+    return f"text attends by plain products: at most {longest_tokens} tokens, on a CPU"
 
 
 def check_device_map(device_map: str | dict[str, Any] | None, device: str | torch.device) -> None:

@@ -6,7 +6,6 @@ answer, or a named error in its place. Records are made durable before the model
 
 from __future__ import annotations
 
-import os
 import shutil
 import time
 from collections.abc import Iterator, Sequence
@@ -17,22 +16,33 @@ from typing import Any
 import torch
 
 from vidtune.core.durable import RecordLog, write_json
+from vidtune.core.environment import num_usable_cores
 from vidtune.core.errors import DataInvalid, DiskFull, VideoMissing, VidtuneError
 from vidtune.core.locking import RunLock
 from vidtune.core.progress import Progress, silent
 from vidtune.core.rundir import RunDirectory
-from vidtune.data import Dataset, Sample, load_samples, resolve_video
+from vidtune.data import (
+    Dataset,
+    Sample,
+    clip_source,
+    load_samples,
+    read_subtitles,
+    resolve_video,
+    subtitle_file,
+    with_subtitles,
+)
 from vidtune.inference._claim import check_inputs, claim, compare_with_training, note_expected, read_done
 from vidtune.inference._config import PredictConfig
 from vidtune.inference._engine import Engine
+from vidtune.inference._gates import GateRecorder, draw_gates
 from vidtune.inference._loading import fingerprint, load_configured, resolve_source
 from vidtune.inference._memory import BatchSize
 from vidtune.inference._options import describe_loading
-from vidtune.inference._reading import Clip, read_ahead
+from vidtune.inference._reading import Clip, Footage, read_ahead
 from vidtune.inference._records import answer_record, error_record, qved_predictions, strip_name
-from vidtune.inference._request import Generation, Request, length_key
+from vidtune.inference._request import Generation, Request, sort_for_reading
 from vidtune.inference._summary import PredictSummary, summarise
-from vidtune.media import read_frames, write_strip
+from vidtune.media import FrameSet, read_frames, write_strip
 from vidtune.models import LoadedModel
 
 _RECORD_BYTES = 4_096
@@ -83,8 +93,12 @@ def predict_dataset(config: PredictConfig, run: RunDirectory, progress: Progress
             progress("load model", 1, 1, describe_loading(loaded))
             note_expected(run, num_expected)
             began_s = time.perf_counter()
-            with _threads(config, loaded.device), RecordLog(run.predictions) as log:
-                worker = _Worker(config, run, loaded, log)
+            with (
+                _threads(config, loaded.device),
+                RecordLog(run.predictions) as log,
+                GateRecorder(loaded, run) as gates,
+            ):
+                worker = _Worker(config, run, loaded, log, gates)
                 for written in worker.work_through(todo):
                     records.update({str(record["sample_id"]): record for record in written})
                     num_finished += len(written)
@@ -93,6 +107,7 @@ def predict_dataset(config: PredictConfig, run: RunDirectory, progress: Progress
         else:
             note_expected(run, num_expected)
         wall_s = time.perf_counter() - began_s
+        draw_gates(run)
         write_json(run.predictions_compat, qved_predictions(samples, records))
         return summarise(
             list(records.values()),
@@ -101,18 +116,22 @@ def predict_dataset(config: PredictConfig, run: RunDirectory, progress: Progress
             num_done_before=num_done_before,
             wall_s=wall_s,
             batch_size=batch_size,
-            notes=[*compare_with_training(config), *_note_unanswered(samples)],
+            notes=[*compare_with_training(config), *_note_unanswered(samples), *_note_unheard(samples)],
         )
 
 
 class _Worker:
     """Takes clips in as they are decoded and writes records out as they are answered."""
 
-    def __init__(self, config: PredictConfig, run: RunDirectory, loaded: LoadedModel, log: RecordLog) -> None:
+    def __init__(
+        self, config: PredictConfig, run: RunDirectory, loaded: LoadedModel, log: RecordLog, gates: GateRecorder
+    ) -> None:
         self._config = config
         self._run = run
         self._log = log
+        self._frame_cache = config.frame_cache.open()
         self.batch_size = BatchSize(config.batch_size)
+        self._gates = gates
         self._engine: Engine[Clip] = Engine(loaded, config.generation, self.batch_size)
 
     @property
@@ -122,11 +141,10 @@ class _Worker:
 
     def work_through(self, samples: Sequence[Sample]) -> Iterator[list[dict[str, Any]]]:
         """Answer ``samples`` and yield records as they are finished, once they are on disk."""
-        root = self._config.data.videos
         window_size = _WINDOW_BATCHES * self._config.batch_size
         clips = read_ahead(
             samples,
-            lambda sample: resolve_video(sample, root),
+            self._find,
             self._read,
             num_readers=self._config.num_readers,
             num_ahead=window_size,
@@ -136,24 +154,36 @@ class _Worker:
             if clip.error is not None:
                 yield self._write([error_record(clip, clip.error)])
                 continue
-            waiting.append((clip, _request(clip)))
+            waiting.append((clip, _request(clip, self._config.data.subtitles)))
             while len(waiting) >= window_size or _size_bytes(waiting) > _MAX_WINDOW_BYTES:
                 yield self._advance(waiting)
         while waiting or self._engine.is_busy:
             yield self._advance(waiting)
 
-    def _read(self, path: Path) -> Any:
+    def _find(self, sample: Sample) -> Footage:
+        source = clip_source(sample, self._config.data.videos)
+        return Footage(source, self._config.sampling.query_for(sample.question))
+
+    def _read(self, footage: Footage) -> FrameSet:
         config = self._config
-        return read_frames(path, config.sampling, limits=config.limits, max_side_px=config.max_side_px)
+        return read_frames(
+            footage.source,
+            config.sampling,
+            limits=config.limits,
+            max_side_px=config.max_side_px,
+            query=footage.query,
+            cache=self._frame_cache,
+        )
 
     def _advance(self, waiting: list[tuple[Clip, Request]]) -> list[dict[str, Any]]:
         """Let the model write on, similar clips together, and write down what is finished."""
-        waiting.sort(key=lambda entry: length_key(entry[1]))
+        sort_for_reading(waiting)
         outcomes = self._engine.advance(waiting)
         return self._write([self._record(clip, outcome) for clip, outcome in outcomes])
 
     def _record(self, clip: Clip, outcome: Generation | VidtuneError | ValueError) -> dict[str, Any]:
         if isinstance(outcome, Generation):
+            self._gates.add(clip)
             return answer_record(clip, outcome, self._save_strip(clip))
         return error_record(clip, _named(clip, outcome))
 
@@ -166,6 +196,7 @@ class _Worker:
         return path.relative_to(self._run.path).as_posix()
 
     def _write(self, records: list[dict[str, Any]]) -> list[dict[str, Any]]:
+        self._gates.flush()  # first: what has a record is not looked at again
         self._log.append_many(records)
         return records
 
@@ -184,12 +215,22 @@ def _note_unanswered(samples: Sequence[Sample]) -> list[str]:
     return [f"{num_unanswered} of {len(samples)} samples have no reference answer: they cannot be evaluated."]
 
 
+def _note_unheard(samples: Sequence[Sample]) -> list[str]:
+    num_spoken = sum(bool(sample.meta.get("audio")) for sample in samples)
+    return [f"{num_spoken} of {len(samples)} samples have a sound file, which was not played."] if num_spoken else []
+
+
 def _size_bytes(waiting: Sequence[tuple[Clip, Request]]) -> int:
     return sum(clip.frames.frames_thwc.nbytes for clip, _ in waiting if clip.frames is not None)
 
 
-def _request(clip: Clip) -> Request:
-    return Request(turns=clip.sample.prompt_turns, frames=clip.frames, key=clip.sample.sample_id)
+def _request(clip: Clip, subtitles: Path | None) -> Request:
+    """Return what the model is asked: with the words of the moments it sees, where subtitles are to be shown."""
+    sample = clip.sample
+    path = subtitle_file(sample, subtitles) if subtitles is not None else None
+    if path is not None and clip.frames is not None:
+        sample, _ = with_subtitles(sample, read_subtitles(path), clip.frames.times_s)
+    return Request(turns=sample.prompt_turns, frames=clip.frames, key=sample.sample_id)
 
 
 def _load(config: PredictConfig, run: RunDirectory, dataset: Dataset) -> LoadedModel:
@@ -207,16 +248,11 @@ def _threads(config: PredictConfig, device: torch.device) -> Iterator[None]:
     if config.num_threads is not None:
         torch.set_num_threads(config.num_threads)
     elif device.type == "cpu":
-        torch.set_num_threads(max(1, min(before, _num_cores() - config.num_readers)))
+        torch.set_num_threads(max(1, min(before, num_usable_cores() - config.num_readers)))
     try:
         yield
     finally:
         torch.set_num_threads(before)
-
-
-def _num_cores() -> int:
-    """Return the cores that this process may use; in a container those are fewer than the machine has."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def _read_dataset(config: PredictConfig) -> Dataset:

@@ -14,10 +14,18 @@ from vidtune.core.errors import VideoUnreadable, VidtuneError
 
 if TYPE_CHECKING:
     from vidtune.data import Sample
-    from vidtune.media import FrameSet
+    from vidtune.media import FrameFolder, FrameSet
 
 _MAX_WAITING_BYTES = 1 << 30
 _NUM_REMEMBERED = 4
+
+
+@dataclass(frozen=True)
+class Footage:
+    """What is to be read: a file or a folder of frames, and what is asked about it where the choice depends on that."""
+
+    source: Path | FrameFolder
+    query: str | None = None
 
 
 @dataclass(frozen=True)
@@ -41,25 +49,25 @@ class _Outcome:
 
 def read_ahead(
     samples: Sequence[Sample],
-    find: Callable[[Sample], Path],
-    read: Callable[[Path], FrameSet],
+    find: Callable[[Sample], Footage],
+    read: Callable[[Footage], FrameSet],
     *,
     num_readers: int,
     num_ahead: int,
 ) -> Iterator[Clip]:
     """Yield the clip of every sample, in order, while up to ``num_ahead`` later ones are being decoded.
 
-    A video that several samples ask about is decoded once, if they follow each other closely enough.
+    Footage that several samples are about is decoded once, if they follow each other closely enough.
 
     Args:
         samples: In the order in which they are wanted.
-        find: Returns the file of a sample, or raises ``VideoMissing``.
-        read: Returns the frames of a file.
+        find: Returns what a sample is about, or raises ``VideoMissing``.
+        read: Returns the frames of it.
         num_readers: Threads; FFmpeg decodes outside Python's lock.
         num_ahead: Clips decoded or being decoded beyond the one that is yielded; fewer when clips are large.
     """
     pool = ThreadPoolExecutor(num_readers, thread_name_prefix="vidtune-reader")
-    recent: OrderedDict[Path, Future[_Outcome]] = OrderedDict()
+    recent: OrderedDict[Footage, Future[_Outcome]] = OrderedDict()
     pending: deque[tuple[Sample, Future[_Outcome] | VidtuneError]] = deque()
     clip_bytes = 0
     todo = iter(samples)
@@ -86,29 +94,30 @@ def read_ahead(
 
 def _submit(
     pool: ThreadPoolExecutor,
-    recent: OrderedDict[Path, Future[_Outcome]],
+    recent: OrderedDict[Footage, Future[_Outcome]],
     sample: Sample,
-    find: Callable[[Sample], Path],
-    read: Callable[[Path], FrameSet],
+    find: Callable[[Sample], Footage],
+    read: Callable[[Footage], FrameSet],
 ) -> Future[_Outcome] | VidtuneError:
     try:
-        path = find(sample)
+        footage = find(sample)
     except VidtuneError as exc:
         return exc
-    if path not in recent:
-        recent[path] = pool.submit(_read_timed, read, path)
-    return recent[path]
+    if footage not in recent:
+        recent[footage] = pool.submit(_read_timed, read, footage)
+    return recent[footage]
 
 
-def _read_timed(read: Callable[[Path], FrameSet], path: Path) -> _Outcome:
+def _read_timed(read: Callable[[Footage], FrameSet], footage: Footage) -> _Outcome:
     """Read one file. This is the edge of one sample: whatever reading throws becomes its error."""
     began_s = time.perf_counter()
     frames: FrameSet | None = None
     error: VidtuneError | None = None
     try:
-        frames = read(path)
+        frames = read(footage)
     except VidtuneError as exc:
         error = exc
     except Exception as exc:  # one strange file must not end a run over a thousand
-        error = VideoUnreadable(f"{path} cannot be read: {type(exc).__name__}: {exc}.", "Please report this file.")
+        problem = f"{footage.source} cannot be read: {type(exc).__name__}: {exc}."
+        error = VideoUnreadable(problem, "Please report this file.")
     return _Outcome(frames, error, time.perf_counter() - began_s)

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Literal, TypeVar
 
 if TYPE_CHECKING:
     from vidtune.data import Turn
     from vidtune.media import FrameSet
+
+
+TicketT = TypeVar("TicketT")
 
 
 @dataclass(frozen=True)
@@ -62,3 +65,23 @@ def length_key(request: Request) -> tuple[int, int]:
     """Return what requests are sorted by, so that those of similar cost are read together."""
     num_values = 0 if request.frames is None else request.frames.frames_thwc.size
     return num_values, sum(len(turn.text) for turn in request.turns)
+
+
+def sort_for_reading(waiting: list[tuple[TicketT, Request]]) -> None:
+    """Sort in place: those of similar cost together, and all questions about one clip next to each other."""
+    longest: dict[int, tuple[int, int]] = {}
+    for _, request in waiting:
+        clip = clip_key(request)
+        longest[clip] = max(longest.get(clip, (0, 0)), length_key(request))
+    rank = {clip: place for place, clip in enumerate(longest)}
+
+    def key(entry: tuple[TicketT, Request]) -> tuple[tuple[int, int], int, tuple[int, int]]:
+        clip = clip_key(entry[1])
+        return longest[clip], rank[clip], length_key(entry[1])
+
+    waiting.sort(key=key)
+
+
+def clip_key(request: Request) -> int:
+    """Return what is the same for requests about the same frames, as long as they are there."""
+    return id(request if request.frames is None else request.frames)

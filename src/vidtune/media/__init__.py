@@ -1,6 +1,7 @@
 """Clips: open, probe, sample, read. Every frame in vidtune comes through ``read_frames``."""
 
 from vidtune.media._cache import CacheUsage, FrameCache
+from vidtune.media._cache_config import FrameCacheConfig
 from vidtune.media._choice import Choice, choices_record, clip_curves, timed_selection
 from vidtune.media._clip import PacketSizes, ReadMode, Scan
 from vidtune.media._clip_view import ClipView
@@ -24,6 +25,7 @@ __all__ = [
     "Curve",
     "Embedder",
     "FrameCache",
+    "FrameCacheConfig",
     "FrameFolder",
     "FrameSet",
     "PacketSizes",

@@ -38,7 +38,9 @@ class Choice:
             "options": dict(self.sampling.options),
             "requested": self.sampling.num_frames,
             "delivered": self.frames.num_delivered,
+            "padded": self.frames.padded,
             "coverage": round(self.frames.coverage, 6),
+            "rotation_deg": self.frames.rotation_deg,
             "select_s": round(self.select_s, 4),
             "frames": frames,
         }

@@ -19,9 +19,6 @@ from vidtune.media._picture import Picture
 from vidtune.media._probe import VideoInfo
 from vidtune.media._timeline import Timeline
 
-# A time computed to lie on the border of two frames means the later one.
-_TIME_ROUNDING_S = 1e-6
-
 ReadMode = Literal["exact", "keyframe"]
 """``exact``: the frame on screen at each time. ``keyframe``: the key frame nearest to it, many times faster; the times
 of the frames that were delivered are still the true ones."""
@@ -114,7 +111,7 @@ def scanned_indices(timeline: Timeline, wanted: WantedScan) -> list[int]:
     start_s, end_s = part_of(timeline.duration_s, wanted.start_s, wanted.end_s)
     num_frames = max(1, round((end_s - start_s) * min(wanted.rate_hz, timeline.fps)))
     gap_s = (end_s - start_s) / num_frames
-    times_s = [start_s + (number + 0.5) * gap_s + _TIME_ROUNDING_S for number in range(num_frames)]
+    times_s = [start_s + (number + 0.5) * gap_s for number in range(num_frames)]
     # Where decoding must pass through the frames between key frames anyhow, even steps cost nothing.
     is_sparse = len(timeline.key_ticks) * gap_s >= timeline.duration_s
     return sorted({_scanned_index(timeline, time_s, gap_s if is_sparse else 0.0) for time_s in times_s})

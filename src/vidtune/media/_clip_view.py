@@ -9,19 +9,19 @@ Axis letters: ``t`` frames, ``h`` height, ``w`` width, ``c`` channels, ``d`` fea
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol, Self, TypeVar
+from typing import Any, Protocol, Self, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-from vidtune.media._clip import PacketSizes
+from vidtune.media._clip import PacketSizes, Scan, WantedScan
+from vidtune.media._frameset import frameset_from_array
+from vidtune.media._limits import ReadLimits
 from vidtune.media._probe import VideoInfo
+from vidtune.media._source import ClipSource, opened_clip
+from vidtune.media._still_clip import open_frames
 from vidtune.media.embedding import get_embedder
-
-if TYPE_CHECKING:
-    from vidtune.media._limits import ReadLimits
+from vidtune.media.embedding.distance import feature_loss
 
 FIRST_PASS_SIDE_PX = 96
 _Known = TypeVar("_Known")
@@ -30,23 +30,14 @@ _CANDIDATES_A_FRAME = 16
 _MAX_CANDIDATES = 4096
 
 
-@dataclass(frozen=True)
-class FirstPass:
-    """Small frames of a clip at a low rate."""
-
-    frames_thwc: NDArray[np.uint8]
-    times_s: NDArray[np.float64]
-    """When each appears, in seconds after the first frame of the clip; ascending."""
-
-
 class ClipReader(Protocol):
-    """Where a view gets its frames from."""
+    """Where a view gets its frames from; an open clip is one."""
 
-    def scan(self, rate_hz: float, max_side_px: int) -> FirstPass:
-        """Return small frames of the whole clip, about ``rate_hz`` a second."""
+    def scan(self, wanted: WantedScan) -> Scan:
+        """Return small frames at about the wanted rate."""
 
-    def packets(self) -> PacketSizes:
-        """Return the sizes of the coded frames; decodes nothing."""
+    def packet_sizes(self) -> PacketSizes:
+        """Return the size of every coded frame; decodes nothing."""
 
 
 class ClipView:
@@ -61,7 +52,13 @@ class ClipView:
 
     @classmethod
     def of_source(
-        cls, source: Any, info: VideoInfo, *, limits: ReadLimits | None = None, query: str | None = None, seed: int = 0
+        cls,
+        source: ClipSource,
+        info: VideoInfo,
+        *,
+        limits: ReadLimits | None = None,
+        query: str | None = None,
+        seed: int = 0,
     ) -> Self:
         """Return the view of a clip that is read from its file, folder or bytes."""
         return cls(info, _SourceReader(source, limits), query=query, seed=seed)
@@ -71,29 +68,17 @@ class ClipView:
         cls, frames_thwc: NDArray[np.uint8], *, fps: float, query: str | None = None, seed: int = 0
     ) -> Self:
         """Return the view of frames that are in memory already."""
-        num_frames, height_px, width_px, _ = frames_thwc.shape
-        info = VideoInfo(
-            path=Path("memory"),
-            container="memory",
-            codec="rawvideo",
-            width_px=width_px,
-            height_px=height_px,
-            fps=fps,
-            duration_s=num_frames / fps,
-            num_frames=num_frames,
-            size_bytes=frames_thwc.nbytes,
-            has_audio=False,
-        )
-        return cls(info, _MemoryReader(frames_thwc, fps), query=query, seed=seed)
+        clip = open_frames(frameset_from_array(frames_thwc, fps=fps), ReadLimits())
+        return cls(clip.info, clip, query=query, seed=seed)
 
-    def scan(self, rate_hz: float, max_side_px: int = FIRST_PASS_SIDE_PX) -> FirstPass:
+    def scan(self, rate_hz: float, max_side_px: int = FIRST_PASS_SIDE_PX) -> Scan:
         """Return small frames of the whole clip, about ``rate_hz`` a second and never more than it has."""
         key = ("scan", min(rate_hz, self.info.fps), max_side_px)
-        return self._once(key, lambda: self._reader.scan(key[1], max_side_px))
+        return self._once(key, lambda: self._reader.scan(WantedScan(key[1], max_side_px)))
 
     def packets(self) -> PacketSizes:
         """Return the sizes of the coded frames; decodes nothing."""
-        return self._once(("packets",), self._reader.packets)
+        return self._once(("packets",), self._reader.packet_sizes)
 
     def features(self, embedder: str, rate_hz: float) -> NDArray[np.float32]:
         """Return a vector (t, d) of each frame of ``scan(rate_hz)``, by the embedder of that name."""
@@ -101,6 +86,19 @@ class ClipView:
             ("features", embedder, rate_hz),
             lambda: get_embedder(embedder).embed_frames(self._scan_for(embedder, rate_hz).frames_thwc),
         )
+
+    def feature_loss(self, embedder: str, quantized_embedder: str, rate_hz: float) -> NDArray[np.float64]:
+        """Return how far the features of each frame of ``scan(rate_hz)`` are from those of a quantized tower.
+
+        The cosine distance of the two vectors, as measured on this clip: 0 when nothing is lost, at most 2. Any
+        selector may weigh its frames by it.
+
+        Args:
+            embedder: The tower in full precision, such as ``vision_tower:nano``.
+            quantized_embedder: The same as it will run: ``vision_tower_nf4:nano``, ``vision_tower_int8:nano``.
+            rate_hz: As of ``scan``.
+        """
+        return feature_loss(self.features(embedder, rate_hz), self.features(quantized_embedder, rate_hz))
 
     def relevance(self, embedder: str, rate_hz: float) -> NDArray[np.float64] | None:
         """Return how much each frame of ``scan(rate_hz)`` has to do with the query.
@@ -134,7 +132,7 @@ class ClipView:
         most_hz = max(_MAX_CANDIDATES, 4 * num_frames) / duration_s
         return min(wanted_hz, most_hz, self.info.fps)
 
-    def _scan_for(self, embedder: str, rate_hz: float) -> FirstPass:
+    def _scan_for(self, embedder: str, rate_hz: float) -> Scan:
         return self.scan(rate_hz, max(FIRST_PASS_SIDE_PX, get_embedder(embedder).max_side_px))
 
     def _once(self, key: Any, make: Callable[[], _Known]) -> _Known:
@@ -145,49 +143,16 @@ class ClipView:
 
 
 class _SourceReader:
-    """Reads a clip through the reading part of this room."""
+    """Opens a clip anew for each look: a view may outlive its use, a decoder should not wait for it."""
 
-    def __init__(self, source: Any, limits: ReadLimits | None) -> None:
+    def __init__(self, source: ClipSource, limits: ReadLimits | None) -> None:
         self._source = source
         self._limits = limits
 
-    def scan(self, rate_hz: float, max_side_px: int) -> FirstPass:
-        from vidtune.media._read import scan
+    def scan(self, wanted: WantedScan) -> Scan:
+        with opened_clip(self._source, self._limits) as clip:
+            return clip.scan(wanted)
 
-        found = scan(self._source, rate_hz=rate_hz, max_side_px=max_side_px, limits=self._limits)
-        return FirstPass(found.frames_thwc, np.asarray(found.times_s, dtype=np.float64))
-
-    def packets(self) -> PacketSizes:
-        from vidtune.media._read import packet_sizes
-
-        return packet_sizes(self._source, limits=self._limits)
-
-
-class _MemoryReader:
-    """Thins and shrinks frames that are in memory."""
-
-    def __init__(self, frames_thwc: NDArray[np.uint8], fps: float) -> None:
-        self._frames_thwc = frames_thwc
-        self._fps = fps
-
-    def scan(self, rate_hz: float, max_side_px: int) -> FirstPass:
-        import cv2
-
-        num_frames, height_px, width_px, _ = self._frames_thwc.shape
-        num_wanted = max(1, min(num_frames, round(num_frames / self._fps * rate_hz)))
-        indices = np.unique(((np.arange(num_wanted) + 0.5) * num_frames / num_wanted).astype(np.int64))
-        frames_thwc = self._frames_thwc[indices]
-        scale = max_side_px / max(height_px, width_px)
-        if scale < 1:
-            size = (max(1, round(width_px * scale)), max(1, round(height_px * scale)))
-            frames_thwc = np.stack([cv2.resize(frame, size, interpolation=cv2.INTER_AREA) for frame in frames_thwc])
-        return FirstPass(frames_thwc, indices / self._fps)
-
-    def packets(self) -> PacketSizes:
-        # Frames in memory are not coded: each is a key frame, and all take the same room.
-        num_frames = len(self._frames_thwc)
-        return PacketSizes(
-            np.arange(num_frames) / self._fps,
-            np.full(num_frames, self._frames_thwc[0].nbytes, dtype=np.int64),
-            np.ones(num_frames, dtype=np.bool_),
-        )
+    def packet_sizes(self) -> PacketSizes:
+        with opened_clip(self._source, self._limits) as clip:
+            return clip.packet_sizes()

@@ -77,6 +77,10 @@ class Deadline:
         """Seconds left, never less than a millisecond."""
         return max(1e-3, self._end_s - time.monotonic())
 
+    def extend(self, seconds: float) -> None:
+        """Give the clip more time, for what it was not to blame for."""
+        self._end_s += seconds
+
     def check(self) -> None:
         """Raise ``VideoTimeout`` when the time is over."""
         if time.monotonic() > self._end_s:

@@ -11,7 +11,6 @@ the frames that a sequential decode gives.
 
 from __future__ import annotations
 
-import os
 import threading
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -22,6 +21,7 @@ from av.packet import Packet
 from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
+from vidtune.core.environment import num_usable_cores
 from vidtune.core.errors import VideoEmpty
 from vidtune.media._container import ClipFile, Deadline, opened_video, time_base_of
 from vidtune.media._limits import ReadLimits
@@ -29,8 +29,10 @@ from vidtune.media._picture import Picture, PictureMaker
 from vidtune.media._skipping import SkipRule, skip_rule_of
 from vidtune.media._timeline import Timeline, Walk, make_timeline
 
-# Below this much work (about 60 ms) opening the file once more costs as much as it brings.
-_PIXELS_A_THREAD = 30_000_000
+# About what decoding costs: so much a pixel, and so much a byte of entropy coding, which is most of a key frame.
+_PIXEL_S, _BYTE_S = 1.5e-9, 7e-8
+# Below this much work opening the file once more costs as much as it brings.
+_WORK_A_THREAD_S = 0.02
 _MAX_THREADS = 8
 # Frame threads delay the first frame and cost more than they bring on small pictures.
 _FRAME_THREADS_FROM_PIXELS = 1280 * 720
@@ -83,7 +85,7 @@ def decode_by_time(
         TimelineWrong: If the decoder does not show one of them.
     """
     groups = sorted(_group(timeline, ticks), key=lambda group: -group.num_frames)
-    num_threads = _num_threads(source.stream, groups)
+    num_threads = _num_threads(source, timeline, groups)
     work = _Work(groups)
     if num_threads == 1:
         _set_threads(source.stream, groups, options)
@@ -110,7 +112,7 @@ def decode_by_count(
     wanted, last = set(indices), max(indices)
     pictures: dict[int, Picture] = {}
     with opened_video(source.clip, source.limits, deadline) as (container, stream):
-        _set_all_threads(stream)
+        set_all_threads(stream)
         maker = _maker(stream, options)
         for index, frame in enumerate(_checked(container.decode(stream), deadline)):
             if index in wanted:
@@ -125,7 +127,7 @@ def count_frames(source: OpenClip, deadline: Deadline) -> Timeline:
     ticks: list[int | None] = []
     end_tick = 0
     with opened_video(source.clip, source.limits, deadline) as (container, stream):
-        _set_all_threads(stream)
+        set_all_threads(stream)
         for frame in _checked(container.decode(stream), deadline):
             ticks.append(frame.pts)
             end_tick = max(end_tick, (frame.pts or 0) + (frame.duration or 0))
@@ -267,14 +269,19 @@ def _group(timeline: Timeline, ticks: Sequence[int]) -> list[_Group]:
     ]
 
 
-def _num_threads(stream: VideoStream, groups: Sequence[_Group]) -> int:
-    num_pixels = sum(group.num_frames for group in groups) * stream.width * stream.height
-    return max(1, min(num_cpus(), _MAX_THREADS, len(groups), num_pixels // _PIXELS_A_THREAD))
+def _num_threads(source: OpenClip, timeline: Timeline, groups: Sequence[_Group]) -> int:
+    most = min(num_usable_cores(), _MAX_THREADS, len(groups))
+    return max(1, min(most, int(_work_s(source, timeline, groups) / _WORK_A_THREAD_S))) if most > 1 else 1
 
 
-def num_cpus() -> int:
-    """Return how many processors this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+def _work_s(source: OpenClip, timeline: Timeline, groups: Sequence[_Group]) -> float:
+    """Return about how many seconds one decoder takes for all groups."""
+    sizes = source.walk.sizes_by_tick or {}
+    num_frames = sum(group.num_frames for group in groups)
+    places = ((timeline.index_of(group.key_tick), group.num_frames) for group in groups)
+    ticks = (timeline.ticks[start : start + num] for start, num in places)
+    num_bytes = sum(sizes.get(tick, 0) for of_group in ticks for tick in of_group)
+    return num_frames * source.stream.width * source.stream.height * _PIXEL_S + num_bytes * _BYTE_S
 
 
 def _set_threads(stream: VideoStream, groups: Sequence[_Group], options: PictureOptions) -> None:
@@ -286,15 +293,16 @@ def _set_threads(stream: VideoStream, groups: Sequence[_Group], options: Picture
         decoder.options = {"skip_loop_filter": "all"}
     is_long = bool(groups) and max(group.num_frames for group in groups) >= _FRAME_THREADS_FROM_FRAMES
     if is_long and stream.width * stream.height >= _FRAME_THREADS_FROM_PIXELS:
-        _set_all_threads(stream)
+        set_all_threads(stream)
     else:
         decoder.thread_count = 1
 
 
-def _set_all_threads(stream: VideoStream) -> None:
+def set_all_threads(stream: VideoStream) -> None:
+    """Let a decoder use all processors, where the pictures are large enough for that to pay."""
     if stream.width * stream.height >= _FRAME_THREADS_FROM_PIXELS:
         stream.thread_type = "AUTO"
-        stream.codec_context.thread_count = min(num_cpus(), _MAX_THREADS)
+        stream.codec_context.thread_count = min(num_usable_cores(), _MAX_THREADS)
     else:
         stream.codec_context.thread_count = 1
 

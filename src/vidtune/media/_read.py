@@ -5,17 +5,21 @@ Every kind of source goes through them and comes out under one contract (``Frame
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from vidtune.media._cache import FrameCache, source_hash_of
 from vidtune.media._clip import Clip, PacketSizes, ReadMode, Scan, Wanted, WantedScan, part_of
-from vidtune.media._clip_view import ClipView, FirstPass
+from vidtune.media._clip_view import ClipView
+from vidtune.media._container import ClipFile
 from vidtune.media._frameset import FrameSet
+from vidtune.media._isolated_clip import walk_isolated
 from vidtune.media._limits import ReadLimits
 from vidtune.media._sampling import SamplingConfig, Selection, selectors
 from vidtune.media._source import ClipSource, opened_clip
+from vidtune.media._walk import WalkedFrame, WantedWalk, walk_here
 
 if TYPE_CHECKING:
     from vidtune.media._probe import VideoInfo
@@ -163,6 +167,27 @@ def packet_sizes(source: ClipSource, *, limits: ReadLimits | None = None) -> Pac
         return clip.packet_sizes()
 
 
+def walk_frames(
+    path: Path, wanted: WantedWalk | None = None, *, limits: ReadLimits | None = None
+) -> Iterator[WalkedFrame]:
+    """Yield every frame of a file that can be decoded, in display order.
+
+    A file that was cut ends early without a word, or with ``VideoUnreadable`` after its last good frame: whoever must
+    have all frames compares their number with ``probe_video``.
+
+    Args:
+        path: The video file.
+        wanted: Size and colour; None: RGB, as large as they are.
+        limits: What it may cost; time that the caller takes between two frames does not count.
+
+    Raises:
+        VideoMissing, VideoUnreadable, VideoEmpty, VideoTooLarge, VideoTimeout, VideoDecoderDied: As ``read_frames``.
+    """
+    limits = limits or ReadLimits()
+    walk = walk_isolated if limits.is_isolated else walk_here
+    return walk(ClipFile.of(path), wanted or WantedWalk(), limits)
+
+
 def probe_video(path: ClipSource, *, limits: ReadLimits | None = None) -> VideoInfo:
     """Return what ``path`` is. Its index or its packets are read, so a truncated file is found; no frame is decoded.
 
@@ -191,11 +216,11 @@ class _PartReader:
         self._start_s = start_s
         self._end_s = end_s
 
-    def scan(self, rate_hz: float, max_side_px: int) -> FirstPass:
-        found = self._clip.scan(WantedScan(rate_hz, max_side_px, False, self._start_s, self._end_s))
-        return FirstPass(found.frames_thwc, found.times_s - self._start_s)
+    def scan(self, wanted: WantedScan) -> Scan:
+        found = self._clip.scan(replace(wanted, start_s=self._start_s, end_s=self._end_s))
+        return replace(found, times_s=found.times_s - self._start_s)
 
-    def packets(self) -> PacketSizes:
+    def packet_sizes(self) -> PacketSizes:
         sizes = self._clip.packet_sizes()
         is_inside = (sizes.times_s >= self._start_s) & (sizes.times_s < self._end_s)
         return PacketSizes(

@@ -33,6 +33,10 @@ class SamplingConfig(Config):
     options: Mapping[str, OptionValue] = Field(default_factory=dict)
     """Settings of this selector alone, e.g. `coverage_share` of `hybrid`. One that it does not have is refused."""
 
+    def query_for(self, question: str) -> str | None:
+        """Return what the selector is to be told of a question; None where it would make no difference."""
+        return question if question and selectors.get(self.kind).takes_query else None
+
     @model_validator(mode="after")
     def _fits_the_selector(self) -> Self:
         try:
@@ -90,6 +94,9 @@ class Selector(Protocol):
 
     needs_fps: bool
     """Whether it goes by ``SamplingConfig.fps``."""
+
+    takes_query: bool
+    """Whether it can go by what is asked about the clip."""
 
     options_class: type[Config]
     """What may stand in ``SamplingConfig.options``."""

@@ -114,7 +114,10 @@ def _height_of(
 def _draw_heading(page: _Page, info: VideoInfo, choices: Sequence[Choice], query: str | None) -> None:
     page.draw.text((_MARGIN, page.y), _shortened(info.path.name, 80), _INK, _font(30, bold=True))
     total = "" if info.num_frames is None else f" · {info.num_frames:,} frames"
-    facts = f"{at_clock(info.duration_s)} · {info.width_px}x{info.height_px} · {info.fps:.4g} fps · {info.codec}{total}"
+    rotation_deg = choices[0].frames.rotation_deg
+    turned = f", turned {rotation_deg}°" if rotation_deg else ""
+    size = f"{info.width_px}x{info.height_px}{turned}"
+    facts = f"{at_clock(info.duration_s)} · {size} · {info.fps:.4g} fps · {info.codec}{total}"
     page.draw.text((_WIDTH - _MARGIN, page.y + 10), facts, _FAINT, _font(18), anchor="ra")
     page.y += 48
     if query:

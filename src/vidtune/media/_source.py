@@ -15,16 +15,15 @@ from vidtune.core.errors import VideoEmpty, VideoTooLarge
 from vidtune.media._clip import Clip
 from vidtune.media._container import ClipFile
 from vidtune.media._frameset import FrameSet, frameset_from_array
+from vidtune.media._isolated_clip import opened_isolated_clip
 from vidtune.media._limits import ReadLimits
-from vidtune.media._still_clip import FrameFolder, open_folder, open_frames
+from vidtune.media._still_clip import DEFAULT_FPS, FrameFolder, open_folder, open_frames
 from vidtune.media._video_clip import opened_video_clip
-from vidtune.media._worker_pool import opened_isolated_clip
 
 ClipSource = Path | str | bytes | FrameFolder | FrameSet | NDArray[np.uint8] | list[NDArray[np.uint8]]
 """A video file, its bytes, a folder of frames, or frames in memory (an array (t, h, w, 3) or a list of (h, w, 3); 25 of
 them a second, unless they come as a ``FrameSet`` that says otherwise)."""
 
-_DEFAULT_FPS = 25.0
 _BYTES_LABEL = "(a clip in memory)"
 
 
@@ -39,7 +38,7 @@ def opened_clip(source: ClipSource, limits: ReadLimits | None = None) -> Iterato
     if isinstance(source, FrameSet):
         yield open_frames(source, limits)
     elif isinstance(source, (np.ndarray, list)):
-        yield open_frames(frameset_from_array(np.asarray(source), fps=_DEFAULT_FPS), limits)
+        yield open_frames(frameset_from_array(np.asarray(source), fps=DEFAULT_FPS), limits)
     elif isinstance(source, FrameFolder):
         yield open_folder(source, limits)
     elif isinstance(source, (bytes, bytearray, memoryview)):

@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 _FORMATS = ("JPEG", "PNG", "WEBP", "BMP", "TIFF")
 _SUFFIXES = {".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff"}
 _NUMBERED = re.compile(r"(?:(?P<video>.*)[_-])?(?P<number>\d+)")
-_DEFAULT_FPS = 25.0
+DEFAULT_FPS = 25.0
 _TICKS_A_SECOND = 90_000
 
 
@@ -47,7 +47,7 @@ class FrameFolder:
     """A folder of image files named ``<video>_<n>.jpg`` or ``<n>.jpg``, ``n`` counting frames of the source video."""
 
     path: Path
-    fps: float = _DEFAULT_FPS
+    fps: float = DEFAULT_FPS
     """Frames a second of the source video, which the files cannot tell: ``n`` over this is a time."""
 
     names: tuple[str, ...] = ()

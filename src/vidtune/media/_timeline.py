@@ -23,6 +23,7 @@ from vidtune.media._limits import ReadLimits
 from vidtune.media._mp4_index import SampleTable, read_sample_table
 
 _DEADLINE_EVERY = 256
+_ROUNDING_S = Fraction(1, 1_000_000)
 _DROPPED_SHARE = 0.1
 _SLACK_S = 0.25
 _SLACK_SHARE = 0.02
@@ -65,8 +66,11 @@ class Timeline:
         return self.num_frames / self.duration_s
 
     def index_at(self, time_s: float) -> int:
-        """Return the frame on screen ``time_s`` seconds after the first one appeared."""
-        tick = self.ticks[0] + Fraction(time_s) / self.time_base
+        """Return the frame on screen ``time_s`` seconds after the first one appeared.
+
+        A time within a microsecond of a frame's beginning means that frame: as a float it may lie just before it.
+        """
+        tick = self.ticks[0] + (Fraction(time_s) + _ROUNDING_S) / self.time_base
         return min(max(bisect_right(self.ticks, tick) - 1, 0), self.num_frames - 1)
 
     def index_of(self, tick: int) -> int:

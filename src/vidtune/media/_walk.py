@@ -1,68 +1,47 @@
-"""Every frame of a clip, one after the other: for work that changes or measures all of them."""
+"""Every frame of a file, one after the other: for work that changes or measures all of them.
+
+``walk_here`` decodes in this process; ``walk_frames`` of ``_read`` is the door, and goes through a decoder process
+unless ``ReadLimits`` says otherwise.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterator
+import time
+from collections.abc import Generator
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 from av.video.frame import VideoFrame
+from av.video.stream import VideoStream
 from numpy.typing import NDArray
 
-from vidtune.media._container import Deadline, opened_video, time_base_of
+from vidtune.core.errors import VideoTooLarge
+from vidtune.media._container import ClipFile, Deadline, opened_video, time_base_of
+from vidtune.media._decode import set_all_threads
 from vidtune.media._limits import ReadLimits
 from vidtune.media._picture import PictureMaker
 
-# Frame threads delay the first frame and cost more than they bring on small pictures.
-_THREADS_FROM_PIXELS = 1280 * 720
+
+@dataclass(frozen=True)
+class WantedWalk:
+    """What every frame of a clip is wanted as."""
+
+    max_side_px: int | None = None
+    is_grey: bool = False
+    """One channel instead of three."""
+
+    full_indices: tuple[int, ...] = ()
+    """Places of frames that come as large as they are, too."""
 
 
 @dataclass(frozen=True, eq=False)
 class WalkedFrame:
     """One decoded frame, upright."""
 
-    rgb_hwc: NDArray[np.uint8]
-    index: int
-    """Its place in display order."""
+    pixels_hwc: NDArray[np.uint8]
+    """RGB, or one grey channel; scaled as wanted."""
 
-    time_s: float
-    """When it appears, in seconds after the first frame."""
-
-    is_damaged: bool
-
-
-def walk_frames(
-    path: Path, *, limits: ReadLimits | None = None, max_side_px: int | None = None, every: int = 1
-) -> Iterator[WalkedFrame]:
-    """Yield the frames that can be decoded, in display order.
-
-    A file that was cut ends early without a word, or with ``VideoUnreadable`` after its last good frame: whoever must
-    have all frames compares their number with ``probe_video``.
-
-    Args:
-        path: The video file.
-        limits: What it may cost; the deadline covers the whole walk.
-        max_side_px: Scale down while converting so that the longer side has at most this many pixels.
-        every: Yield only one frame of so many; the others are decoded but not converted.
-
-    Raises:
-        VideoMissing, VideoUnreadable, VideoEmpty, VideoTooLarge, VideoTimeout: As ``read_frames``.
-    """
-    maker: PictureMaker | None = None
-    for frame in _decoded(path, limits or ReadLimits()):
-        maker = maker or PictureMaker(*frame.stream_size, max_side_px)
-        if frame.index % every == 0:
-            picture = maker.make(frame.decoded)
-            yield WalkedFrame(picture.pixels_hwc, frame.index, frame.time_s, picture.is_damaged)
-
-
-@dataclass(frozen=True, eq=False)
-class ScannedFrame:
-    """One decoded frame, upright, small and grey."""
-
-    grey_hw: NDArray[np.uint8]
-    full_grey_hw: NDArray[np.uint8] | None
+    full_hwc: NDArray[np.uint8] | None
     """As large as it is, where that was wanted."""
 
     size_hw: tuple[int, int]
@@ -72,67 +51,65 @@ class ScannedFrame:
     """How far the stored frame was turned counter-clockwise to stand upright."""
 
     index: int
+    """Its place in display order."""
+
     time_s: float
+    """When it appears, in seconds after the first frame."""
+
     is_damaged: bool
 
 
-def scan_frames(
-    path: Path, *, wanted: Container[int] = (), small_side_px: int, limits: ReadLimits | None = None
-) -> Iterator[ScannedFrame]:
-    """Yield all frames that can be decoded, small and grey; those in ``wanted`` as large as they are too.
+def walk_here(clip: ClipFile, wanted: WantedWalk, limits: ReadLimits) -> Generator[WalkedFrame, None, None]:
+    """Yield the frames that can be decoded, in display order. The time that the caller takes for them does not count.
 
     Raises:
         VideoMissing, VideoUnreadable, VideoEmpty, VideoTooLarge, VideoTimeout: As ``read_frames``.
     """
-    makers: tuple[PictureMaker, PictureMaker] | None = None
-    for frame in _decoded(path, limits or ReadLimits()):
-        if makers is None:
-            makers = (
-                PictureMaker(*frame.stream_size, small_side_px, is_grey=True),
-                PictureMaker(*frame.stream_size, None, is_grey=True),
-            )
-        small = makers[0].make(frame.decoded)
-        full = makers[1].make(frame.decoded).pixels_hwc[:, :, 0] if frame.index in wanted else None
-        width, height = frame.stream_size
-        yield ScannedFrame(
-            grey_hw=small.pixels_hwc[:, :, 0],
-            full_grey_hw=full,
-            size_hw=(width, height) if small.rotation_deg % 180 else (height, width),
-            rotation_deg=small.rotation_deg,
-            index=frame.index,
-            time_s=frame.time_s,
-            is_damaged=small.is_damaged,
-        )
-
-
-@dataclass(frozen=True, eq=False)
-class _Decoded:
-    """A frame as the decoder gives it."""
-
-    decoded: VideoFrame
-    stream_size: tuple[int, int]
-    """Width and height of the stream; a frame may differ, and is then scaled to it."""
-
-    index: int
-    time_s: float
-
-
-def _decoded(path: Path, limits: ReadLimits) -> Iterator[_Decoded]:
-    deadline = Deadline(path, limits.timeout_s)
-    with opened_video(path, limits, deadline) as (container, stream):
-        if stream.width * stream.height >= _THREADS_FROM_PIXELS:
-            stream.thread_type = "AUTO"
-        time_base = time_base_of(stream)
-        first_tick: int | None = None
-        previous_s, gap_s = 0.0, float(1 / (stream.average_rate or 25))
-        for index, picture in enumerate(container.decode(stream)):
+    deadline = Deadline(clip, limits.timeout_s)
+    full = frozenset(wanted.full_indices)
+    with opened_video(clip, limits, deadline) as (container, stream):
+        set_all_threads(stream)
+        # A stream may change its size midway; its frames are brought to the first one.
+        small = PictureMaker(stream.width, stream.height, wanted.max_side_px, is_grey=wanted.is_grey)
+        large = PictureMaker(stream.width, stream.height, None, is_grey=wanted.is_grey)
+        size_hw = (stream.height, stream.width)
+        clock = _Clock(stream)
+        for index, decoded in enumerate(container.decode(stream)):
             deadline.check()
-            if first_tick is None:
-                first_tick = picture.pts
-            time_s = 0.0
-            if picture.pts is not None and first_tick is not None:
-                time_s = float((picture.pts - first_tick) * time_base)
-            if index and time_s <= previous_s:
-                time_s = previous_s + gap_s  # some containers say no times, or say one twice
-            previous_s = time_s
-            yield _Decoded(picture, (stream.width, stream.height), index, time_s)
+            if index >= limits.max_frames:
+                raise VideoTooLarge(f"{clip} has more than {limits.max_frames:,} frames.", "Cut the clip.")
+            picture = small.make(decoded)
+            frame = WalkedFrame(
+                pixels_hwc=picture.pixels_hwc,
+                full_hwc=large.make(decoded).pixels_hwc if index in full else None,
+                size_hw=size_hw[::-1] if picture.rotation_deg % 180 else size_hw,
+                rotation_deg=picture.rotation_deg,
+                index=index,
+                time_s=clock.time_of(decoded),
+                is_damaged=picture.is_damaged,
+            )
+            given_s = time.monotonic()
+            yield frame
+            deadline.extend(time.monotonic() - given_s)
+
+
+class _Clock:
+    """When frames appear that come one after the other: some containers say no times, or say one twice."""
+
+    def __init__(self, stream: VideoStream) -> None:
+        self._time_base = time_base_of(stream)
+        self._gap_s = float(1 / (stream.average_rate or 25))
+        self._first_tick: int | None = None
+        self._previous_s: float | None = None
+
+    def time_of(self, frame: VideoFrame) -> float:
+        """Return when the next frame appears, in seconds after the first one; ascending."""
+        if self._first_tick is None:
+            self._first_tick = frame.pts
+        time_s = 0.0
+        if frame.pts is not None and self._first_tick is not None:
+            time_s = float((frame.pts - self._first_tick) * self._time_base)
+        if self._previous_s is not None and time_s <= self._previous_s:
+            time_s = self._previous_s + self._gap_s
+        self._previous_s = time_s
+        return time_s

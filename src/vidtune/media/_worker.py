@@ -1,5 +1,7 @@
 """The decoder process: reads one clip after another for its user, inside limits that the kernel holds.
 
+It says so when it is ready; from then on it answers each request once.
+
 Started by ``_worker_pool`` as ``python -m vidtune.media._worker LINK RESULTS MEMORY``: a socket, a file for arrays, and
 how many bytes of address space decoding may take.
 """
@@ -10,8 +12,8 @@ import math
 import resource
 import socket
 import sys
-from collections.abc import Callable
-from contextlib import ExitStack
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, closing
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -22,8 +24,13 @@ from vidtune.core.errors import VideoUnreadable, VidtuneError
 from vidtune.media._clip import Wanted, WantedScan
 from vidtune.media._container import ClipFile
 from vidtune.media._limits import ReadLimits
+from vidtune.media._pieces import put_piece
 from vidtune.media._video_clip import VideoClip, opened_video_clip
+from vidtune.media._walk import WalkedFrame, WantedWalk, walk_here
 from vidtune.media._wire import put_arrays, receive_message, send_message
+
+# Of a walk, what is handed over at once.
+_PIECE_BYTES = 32 * 1024**2
 
 
 def main(link: int, results: int, max_memory_bytes: int) -> None:
@@ -31,6 +38,7 @@ def main(link: int, results: int, max_memory_bytes: int) -> None:
     _limit_memory(max_memory_bytes)
     with socket.socket(fileno=link) as connection, ExitStack() as stack:
         server = _Server(results, stack)
+        send_message(connection, {})
         while True:
             try:
                 request, descriptors = receive_message(connection)
@@ -46,11 +54,14 @@ class _Server:
         self._results = results
         self._stack = stack
         self._clip: VideoClip | None = None
+        self._walk: Iterator[WalkedFrame] = iter(())
 
     def answer(self, request: dict[str, Any], descriptors: list[int]) -> dict[str, Any]:
         try:
             if request["op"] == "open":
                 return self._open(request, descriptors)
+            if request["op"] == "walk":
+                return self._walk_from_start(request)
             if request["op"] == "close":
                 self._close()
                 return {}
@@ -72,8 +83,35 @@ class _Server:
         self._clip = self._stack.enter_context(opened_video_clip(ClipFile(path, request["label"]), limits))
         return {"info": {**asdict(self._clip.info), "path": request["label"]}}
 
+    def _walk_from_start(self, request: dict[str, Any]) -> dict[str, Any]:
+        self._close()
+        limits = ReadLimits.model_validate(request["limits"])
+        _limit_processor(limits.max_cpu_s)
+        wanted = WantedWalk(**{**request["wanted"], "full_indices": tuple(request["wanted"]["full_indices"])})
+        walk = walk_here(ClipFile(Path(request["path"]), request["label"]), wanted, limits)
+        self._walk = self._stack.enter_context(closing(walk))
+        return self._walk_on({})
+
+    def _walk_on(self, wanted: dict[str, Any]) -> dict[str, Any]:
+        """Return the next frames of the walk, and how it ended, if it did."""
+        frames: list[WalkedFrame] = []
+        num_bytes = 0
+        end: dict[str, Any] = {}
+        try:
+            while num_bytes < _PIECE_BYTES:
+                frame = next(self._walk)
+                frames.append(frame)
+                num_bytes += frame.pixels_hwc.nbytes + (0 if frame.full_hwc is None else frame.full_hwc.nbytes)
+        except StopIteration:
+            end = {"end": {}}
+        except VidtuneError as exc:
+            # What came before it is good.
+            end = {"end": exc.to_record()}
+        return {**put_piece(self._results, frames), **end}
+
     def _close(self) -> None:
         self._clip = None
+        self._walk = iter(())
         self._stack.close()
 
     def _decode(self, wanted: dict[str, Any]) -> dict[str, Any]:

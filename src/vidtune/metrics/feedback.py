@@ -59,6 +59,17 @@ class FeedbackWordings:
         nearest = Counter(self._wordings[index][0] for index, value in nearness.items() if value > best - 1e-9)
         return min(nearest, key=lambda error: (-nearest[error], error))
 
+    def nearness_by_error(self, answer: str) -> dict[str, float]:
+        """Return how near an answer is to the nearest wording of each error, 0 to 1.
+
+        Errors that it shares no word with are left out. It orders answers as a confidence does, and is not one.
+        """
+        found: dict[str, float] = {}
+        for index, value in self._nearness(split_answer(answer)[1]).items():
+            error = self._wordings[index][0]
+            found[error] = max(value, found.get(error, 0.0))
+        return found
+
     def _nearness(self, feedback: str) -> dict[int, float]:
         """Return the cosine with each known wording that shares a term, by its place in ``_wordings``."""
         cosines: dict[int, float] = {}

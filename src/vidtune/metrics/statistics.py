@@ -186,6 +186,37 @@ def smallest_p_value(num_clusters: int) -> float:
     return 2.0 / 2**num_clusters if num_clusters <= _MAX_EXACT_CLUSTERS else 1 / 10_001
 
 
+def bootstrap_totals(
+    rows_ns: NDArray[np.float64],
+    clusters: Sequence[Hashable],
+    *,
+    num_resamples: int = NUM_RESAMPLES,
+    seed: int = 0,
+) -> NDArray[np.float64]:
+    """Return the totals (b, s) of ``rows_ns`` over clusters drawn again and again, with replacement.
+
+    A metric that is a function of such totals gets its interval from the quantiles of its values.
+
+    Raises:
+        ValueError: If there is not a cluster for each row, or no row.
+    """
+    if not len(rows_ns) or len(rows_ns) != len(clusters):
+        raise ValueError(f"expected a cluster for each of at least one row; found {len(rows_ns)}, {len(clusters)}.")
+    number: dict[Hashable, int] = {}
+    index = np.array([number.setdefault(cluster, len(number)) for cluster in clusters])
+    sums_ks = np.zeros((len(number), rows_ns.shape[1]))
+    np.add.at(sums_ks, index, rows_ns)
+    rng = np.random.default_rng(seed)
+    parts = []
+    for size in _chunks(num_resamples, len(number)):
+        drawn = rng.integers(0, len(number), (size, len(number)))
+        # How often each cluster was drawn, times its sums: a product of matrices instead of a gather.
+        offsets = np.arange(size)[:, None] * len(number)
+        times_bk = np.bincount((drawn + offsets).ravel(), minlength=size * len(number)).reshape(size, len(number))
+        parts.append(times_bk.astype(np.float64) @ sums_ks)
+    return np.concatenate(parts)
+
+
 def _sum_by_cluster(
     values: Sequence[float], clusters: Sequence[Hashable]
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:

@@ -1,15 +1,25 @@
 """Video-language models behind one door: a name in, a checked model with its prompts and token counts out."""
 
-from vidtune.models._batch import IGNORED_LABEL, BatchInputs
+from vidtune.models._batch import CLIP_SIGNALS, IGNORED_LABEL, BatchInputs
 from vidtune.models._discovery import families, find_family
 from vidtune.models._family import Family, FramePolicy, Modality, PromptItem
 from vidtune.models._identity import ModelIdentity
 from vidtune.models._loading import LoadedModel, choose_device, choose_dtype, load_model
+from vidtune.models._media_features import (
+    FEATURES,
+    count_bytes,
+    join_features,
+    move_features,
+    replace_pixels,
+    takes_media_features,
+)
 from vidtune.models._native import NativeFamily
 from vidtune.models._source import Checkpoint, find_checkpoint
 from vidtune.models._torchvision import ensure_torchvision
 
 __all__ = [
+    "CLIP_SIGNALS",
+    "FEATURES",
     "IGNORED_LABEL",
     "BatchInputs",
     "Checkpoint",
@@ -22,9 +32,14 @@ __all__ = [
     "PromptItem",
     "choose_device",
     "choose_dtype",
+    "count_bytes",
     "ensure_torchvision",
     "families",
     "find_checkpoint",
     "find_family",
+    "join_features",
     "load_model",
+    "move_features",
+    "replace_pixels",
+    "takes_media_features",
 ]

@@ -98,6 +98,18 @@ class Family(Protocol):
     def encode_prompts(self, processor: Any, items: Sequence[PromptItem]) -> BatchInputs:
         """Return the left-padded inputs of prompts that the model is to answer."""
 
+    def encode_around_clip(
+        self, processor: Any, turns: Sequence[Turn], frames: FrameSet
+    ) -> tuple[list[int], list[int]]:
+        """Return the ids of a prompt before and after what the clip becomes, without processing the clip.
+
+        What lies between them is the same for every prompt about the clip with the same ids before it. So the clip is
+        processed and read once for all its questions.
+        """
+
+    def visual_token_id(self, processor: Any) -> int:
+        """Return the token that stands for pixels in an expanded prompt."""
+
     def encode_training(self, processor: Any, items: Sequence[PromptItem]) -> BatchInputs:
         """Return right-padded inputs with labels on every answer and its end-of-turn token, and nowhere else."""
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from vidtune.core.errors import BadUsage
+from vidtune.core.quiet import TORCHAO, quiet_loggers
 from vidtune.models._discovery import find_family
 from vidtune.models._identity import ModelIdentity, identify
 from vidtune.models._source import find_checkpoint
@@ -82,16 +83,17 @@ def load_model(
     family = find_family(checkpoint.model_type, checkpoint.source)
     identity = identify(checkpoint.source, checkpoint.folder, checkpoint.config)
     ensure_torchvision()
-    model, processor = family.load(
-        checkpoint.folder,
-        device=chosen_device,
-        dtype=chosen_dtype,
-        quantization_config=quantization_config,
-        max_pixels=max_pixels,
-        attn_implementation=attn_implementation,
-        device_map=device_map,
-        remote_code=remote_code,
-    )
+    with quiet_loggers(*TORCHAO):  # transformers imports it with its first model, if it is installed
+        model, processor = family.load(
+            checkpoint.folder,
+            device=chosen_device,
+            dtype=chosen_dtype,
+            quantization_config=quantization_config,
+            max_pixels=max_pixels,
+            attn_implementation=attn_implementation,
+            device_map=device_map,
+            remote_code=remote_code,
+        )
     # Read by the adapters room, which knows no families, to record and check the base of an adapter.
     model.vidtune_base = identity.to_record()
     return LoadedModel(

@@ -22,10 +22,11 @@ from vidtune.core.errors import BadUsage, VideoTooLarge
 from vidtune.models._batch import BatchInputs, join_rows
 from vidtune.models._family import NO_MODULES, FramePolicy, Modality
 from vidtune.models._native_load import check_tokens, keep_whole
-from vidtune.models._native_rows import describe_clip, encode_row, expand_piece
+from vidtune.models._native_rows import describe_clip, encode_around_clip, encode_row, expand_piece
 from vidtune.models._weights import load_processor, load_strictly
 
 if TYPE_CHECKING:
+    from vidtune.data import Turn
     from vidtune.media import FrameSet
     from vidtune.models._family import PromptItem
 
@@ -198,6 +199,12 @@ class NativeFamily(ABC):
         """Return the left-padded inputs of prompts that the model is to answer."""
         return self._encode(processor, items, for_generation=True)
 
+    def encode_around_clip(
+        self, processor: Any, turns: Sequence[Turn], frames: FrameSet
+    ) -> tuple[list[int], list[int]]:
+        """Return the ids of a prompt before and after what the clip becomes, without processing the clip."""
+        return encode_around_clip(self, processor, turns, frames)
+
     def encode_training(self, processor: Any, items: Sequence[PromptItem]) -> BatchInputs:
         """Return right-padded inputs with labels on every answer and its end-of-turn token, and nowhere else."""
         return self._encode(processor, items, for_generation=False)
@@ -208,8 +215,11 @@ class NativeFamily(ABC):
 
     def end_of_turn_ids(self, processor: Any) -> tuple[int, ...]:
         """Return the tokens at which generation stops; the first is the one that training teaches."""
-        vocabulary = processor.tokenizer.get_vocab()
-        return tuple(vocabulary[token] for token in self.end_tokens if token in vocabulary)
+        # One by one: listing a large vocabulary takes a tenth of a second, and this is asked for every prompt.
+        tokenizer = processor.tokenizer
+        ids = [(token, tokenizer.convert_tokens_to_ids(token)) for token in self.end_tokens]
+        # A token that is not in the vocabulary is given the id of the unknown one, or none.
+        return tuple(i for token, i in ids if i is not None and tokenizer.convert_ids_to_tokens(i) == token)
 
     def modality_of(self, name: str) -> Modality:
         """Return the tower that a parameter or module belongs to, also inside an adapter's wrappers."""

@@ -18,6 +18,10 @@ if TYPE_CHECKING:
     from vidtune.models._native import NativeFamily
 
 
+_CLIP = -1
+"""Stands for the clip where its tokens are not made; no token has this id."""
+
+
 def encode_row(
     family: NativeFamily, processor: Any, turns: Sequence[Turn], frames: FrameSet | None, *, for_generation: bool
 ) -> BatchInputs:
@@ -56,6 +60,25 @@ def encode_row(
         row["labels"] = ids.masked_fill(~torch.tensor([chat.is_supervised]), IGNORED_LABEL)
     row.visual_tokens = (chat.ids[start:stop].count(family.visual_token_id(processor)),)
     return row
+
+
+def encode_around_clip(
+    family: NativeFamily, processor: Any, turns: Sequence[Turn], frames: FrameSet
+) -> tuple[list[int], list[int]]:
+    """Return the ids of a prompt before and after the piece of the template that holds the clip."""
+    chat = encode_chat(
+        processor,
+        turns,
+        media=family.media_content(frames),
+        placeholder=family.placeholder(processor),
+        end_of_turn_ids=family.end_of_turn_ids(processor),
+        for_generation=True,
+        expand=lambda piece, is_first: [_CLIP],
+        adds_end_of_turn=family.adds_end_of_turn,
+        text_content=family.text_content,
+    )
+    place = chat.ids.index(_CLIP)
+    return chat.ids[:place], chat.ids[place + 1 :]
 
 
 def expand_piece(

@@ -1,13 +1,17 @@
-"""Generated data sets with known truth: one table from a pack's name to where it is made."""
+"""Generated data sets with known truth: a folder put here is a pack."""
 
 from __future__ import annotations
 
+import pkgutil
 from pathlib import Path
 from typing import Any, Protocol
 
 from vidtune.config import Config
 from vidtune.core.progress import Progress
 from vidtune.core.registry import Registry
+
+_SHARED = frozenset({"figure"})
+"""Folders that several packs draw from and that are none."""
 
 
 class Pack(Protocol):
@@ -26,10 +30,11 @@ class Pack(Protocol):
 packs: Registry[Pack] = Registry(
     "pack",
     {
-        "generic": "vidtune.packs.generic:PACK",
-        "longvideo": "vidtune.packs.longvideo:PACK",
-        "physio": "vidtune.packs.physio:PACK",
+        module.name: f"{__name__}.{module.name}:PACK"
+        for module in pkgutil.iter_modules(__path__)
+        if module.ispkg and module.name not in _SHARED
     },
 )
+"""All packs by name, found by their folders; packages add theirs through the entry-point group ``vidtune.pack``."""
 
 __all__ = ["Pack", "packs"]

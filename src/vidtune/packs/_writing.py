@@ -48,7 +48,7 @@ class PackContent:
     """From the plan of a video to the video. Called in other processes, so both must be picklable."""
 
     annotate: Callable[[Sequence[Mapping[str, Any]]], Mapping[str, Any]]
-    """From what is remembered of all videos, in order, to the JSON files by name."""
+    """From what is remembered of all videos, in order, to the files by name: JSON values, or the text of others."""
 
     facts: Mapping[str, Any]
     """What pack.json tells besides: counts and the like."""
@@ -167,7 +167,10 @@ def _draw_one(folder: Path, draw: Callable[[Any], Drawn], video: str, plan: Any)
 def _write_annotations(folder: Path, content: PackContent, records: Sequence[Mapping[str, Any]]) -> str:
     hashes = {record["video"]: record["sha256"] for record in records}
     for name, value in content.annotate(records).items():
-        write_json(folder / name, value)
+        if isinstance(value, str):
+            write_atomic(folder / name, value)
+        else:
+            write_json(folder / name, value)
         hashes[name] = sha256_file(folder / name)
     files_sha256 = hash_json(hashes)
     write_json(

@@ -6,13 +6,14 @@ from pathlib import Path
 
 from vidtune.core.progress import Progress, silent
 from vidtune.core.rundir import RunDirectory
+from vidtune.reports._card import NotTrained, render_card
 from vidtune.reports._figures import write_figures
 from vidtune.reports._markdown import write_summaries
 from vidtune.reports._page import write_page
 from vidtune.reports._view import NotScored, read_run
 from vidtune.reports._workbook import write_workbook
 
-__all__ = ["NotScored", "write_reports"]
+__all__ = ["NotScored", "NotTrained", "render_card", "write_reports"]
 
 
 def write_reports(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from vidtune.metrics import Thresholds
@@ -44,6 +44,34 @@ def percent(share: float) -> str:
 def number(value: float, kind: str) -> str:
     """Return a mean as every report prints it: per cent for a proportion, three decimals for a score."""
     return percent(value) if kind == "proportion" else f"{value:.3f}"
+
+
+def corpus_rows(corpus: Mapping[str, Mapping[str, Any]]) -> list[list[str]]:
+    """Return the metrics of the whole set as rows: family, name, value, interval, n."""
+    return [
+        [
+            str(row["family"]),
+            name.replace("_", " "),
+            f"{row['value']:.3f}",
+            "-" if row["ci_low"] is None else f"{row['ci_low']:.3f} to {row['ci_high']:.3f}",
+            str(row["num_scored"]),
+        ]
+        for name, row in corpus.items()
+    ]
+
+
+def group_rows(groups: Sequence[Mapping[str, Any]]) -> list[list[str]]:
+    """Return the leading metric by group as rows: by what, group, mean, interval, n; one answer only is marked."""
+    return [
+        [
+            str(row["by"]).replace("_", " "),
+            str(row["group"]) + (" (always the same answer)" if row["is_single_answer"] else ""),
+            f"{row['mean']:.3f}",
+            "-" if row["ci_low"] is None else f"{row['ci_low']:.3f} to {row['ci_high']:.3f}",
+            str(row["num_scored"]),
+        ]
+        for row in groups
+    ]
 
 
 def signed(value: float, kind: str) -> str:

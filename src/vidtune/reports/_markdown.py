@@ -8,6 +8,8 @@ from collections.abc import Iterable, Sequence
 
 from vidtune.core.durable import write_atomic
 from vidtune.reports._cells import (
+    corpus_rows,
+    group_rows,
     interval,
     number,
     p_value,
@@ -44,6 +46,8 @@ _PDFLATEX_ALSO = frozenset("–—‘’‚“”„†‡•…‰€™−")
 _MARKDOWN = {character: "\\" + character for character in "\\`*_{}[]<>#|!~"}
 
 _SCORES = ("Score", "Mean", "95 % interval", "Without looking", "n", "Failed")
+_CORPUS = ("Family", "Metric", "Value", "95 % interval", "n")
+_GROUPS = ("By", "Group", "Mean", "95 % interval", "n")
 _CLASSES = ("Exercise", "Right", "n", "Share", "95 % interval")
 
 Table = tuple[Sequence[str], list[list[str]]]
@@ -62,7 +66,13 @@ def render_markdown(view: RunView) -> str:
     lines = [f"# {_escape(verdict['headline'], _MARKDOWN)}", ""]
     lines += [f"**Incomplete.** {_escape(sentence, _MARKDOWN)}\n" for sentence in view.missing]
     lines += [f"{_escape(sentence, _MARKDOWN)}\n" for sentence in verdict["sentences"]]
-    titles = {"scores": "Scores", "comparison": "Before and after", "exercises": "By exercise"}
+    titles = {
+        "scores": "Scores",
+        "corpus": "Over the whole set",
+        "groups": "By group",
+        "comparison": "Before and after",
+        "exercises": "By exercise",
+    }
     for name, table in _tables(view).items():
         lines += [f"## {titles[name]}", "", *_markdown_table(table), ""]
     if view.failures:
@@ -95,6 +105,10 @@ def render_latex(table: Table, note: str = "") -> str:
 
 def _tables(view: RunView) -> dict[str, Table]:
     found: dict[str, Table] = {"scores": (_SCORES, list(_score_rows(view)))}
+    if view.metrics.get("corpus"):
+        found["corpus"] = (_CORPUS, corpus_rows(view.metrics["corpus"]))
+    if view.metrics.get("groups"):
+        found["groups"] = (_GROUPS, group_rows(view.metrics["groups"]))
     if view.comparison:
         header = ("Score", view.comparison["a"], view.comparison["b"], "Difference", "95 % interval", "p", "Pairs")
         found["comparison"] = (header, list(_pair_rows(view)))
@@ -150,6 +164,16 @@ def _latex(text: str) -> str:
     composed = " ".join(unicodedata.normalize("NFC", printable(text)).split())
     shown = "".join(character for character in composed if unicodedata.category(character)[0] != "C")
     return _LIGATURE.sub(r"\1{}", _escape(shown, _LATEX))
+
+
+def score_table(view: RunView) -> Iterable[str]:
+    """Return the scores of a run as the lines of a Markdown table."""
+    return _markdown_table(_tables(view)["scores"])
+
+
+def escape_markdown(text: str) -> str:
+    """Return ``text`` in one line, with nothing in it that Markdown takes for its own."""
+    return _escape(text, _MARKDOWN)
 
 
 def _escape(text: str, table: dict[str, str]) -> str:

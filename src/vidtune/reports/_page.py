@@ -14,7 +14,16 @@ import jinja2
 from markupsafe import Markup
 
 from vidtune.core.durable import write_atomic
-from vidtune.reports._cells import number, p_value, printable, signed, signed_interval, title_case
+from vidtune.reports._cells import (
+    corpus_rows,
+    group_rows,
+    number,
+    p_value,
+    printable,
+    signed,
+    signed_interval,
+    title_case,
+)
 from vidtune.reports._charts import class_block, histogram, leading_names, outcome, score_card, time_parts
 from vidtune.reports._samples import pick_strips, sample_columns, sample_items, seen_facts
 from vidtune.reports._view import RunView
@@ -38,7 +47,9 @@ _CHECK_NAMES = {
     "finished": "how much was predicted",
     "frames": "frames seen",
     "leakage": "training data",
+    "scorers": "rules of right and wrong",
     "truncated": "answers cut off",
+    "unparsed": "answers that choose nothing",
 }
 _CHECK_WORDS = {"ok": "fine", "warn": "careful", "fail": "problem"}
 
@@ -76,6 +87,8 @@ def render_page(view: RunView) -> str:
         comparison=view.comparison,
         comparison_units=_CLUSTER_WORDS.get((view.comparison or {}).get("cluster", ""), "groups"),
         comparison_rows=list(_comparison_rows(view)),
+        corpus=corpus_rows(view.metrics.get("corpus") or {}),
+        groups=group_rows(view.metrics.get("groups") or []),
         histograms=[found for name, row in view.text_scores.items() if (found := histogram(view, name, row))],
         blocks=[class_block(view, name, block) for name, block in view.blocks.items() if block["per_class"]],
         seen=seen_facts(view),

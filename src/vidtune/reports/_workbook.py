@@ -19,6 +19,8 @@ from vidtune.reports._cells import (
     baseline_label,
     cell_text,
     colour_of,
+    corpus_rows,
+    group_rows,
     interval,
     number,
     p_value,
@@ -189,6 +191,14 @@ class _Summary:
         for name, summary in self._view.summaries.items():
             if summary["kind"] == "proportion" and name != "exercise_identification":
                 self._share(name, summary)
+        for title, rows in (
+            ("Over the whole set", corpus_rows(metrics.get("corpus") or {})),
+            ("By group", group_rows(metrics.get("groups") or [])),
+        ):
+            if rows:
+                self._block(title)
+            for first, name, value, bounds, _ in rows:
+                self._line(f"{first}: {name}", value if bounds == "-" else f"{value} ({bounds})")
 
     def _line(self, name: str, value: Cell) -> None:
         self._sheet.write_string(self._at, 0, cell_text(name), self._book.plain)

@@ -5,6 +5,7 @@ from vidtune.training._config import (
     EvaluationConfig,
     LimitsConfig,
     LoopConfig,
+    LossConfig,
     OptimConfig,
     SaveConfig,
     TrainConfig,
@@ -12,6 +13,7 @@ from vidtune.training._config import (
 from vidtune.training._errors import LossNotFinite, TooManyDropped
 from vidtune.training._journal import History, read_history
 from vidtune.training._loop import Evaluator
+from vidtune.training._overfit import has_learned, overfit_config, overfit_verdict
 from vidtune.training._run import train
 from vidtune.training._summary import TrainSummary
 from vidtune.training._world import is_main_process
@@ -23,13 +25,17 @@ __all__ = [
     "History",
     "LimitsConfig",
     "LoopConfig",
+    "LossConfig",
     "LossNotFinite",
     "OptimConfig",
     "SaveConfig",
     "TooManyDropped",
     "TrainConfig",
     "TrainSummary",
+    "has_learned",
     "is_main_process",
+    "overfit_config",
+    "overfit_verdict",
     "read_history",
     "train",
 ]

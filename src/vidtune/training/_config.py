@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from typing import Annotated, Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from vidtune.adapters import AdapterConfig
 from vidtune.config import Config
+from vidtune.core.errors import BadUsage
 from vidtune.data import DataConfig
 from vidtune.inference import ModelConfig
-from vidtune.media import SamplingConfig
+from vidtune.media import FrameCacheConfig, SamplingConfig
 
+Grouping = Literal["label", "subject"]
 Share = Annotated[float, Field(ge=0, le=1)]
 
 
@@ -40,8 +42,14 @@ class OptimConfig(Config):
     projector_lr_multiplier: Annotated[float, Field(gt=0, le=100)] = 1.0
     """Times learning_rate for the projector. Only when the adapter reaches it."""
 
-    schedule: Literal["constant", "linear", "cosine"] = "cosine"
-    """Course of the learning rate after the warm-up: flat, straight to 0, or half a cosine to 0."""
+    audio_lr_multiplier: Annotated[float, Field(gt=0, le=100)] = 1.0
+    """Times learning_rate for the audio tower. Only when the adapter reaches it."""
+
+    schedule: Literal["constant", "linear", "cosine", "cosine_with_restarts"] = "cosine"
+    """Course of the learning rate after the warm-up: flat, straight to 0, half a cosine to 0, or several of them."""
+
+    num_cycles: Annotated[int, Field(ge=1, le=1000)] = 1
+    """Half cosines of `cosine_with_restarts`, each from the peak to 0."""
 
     warmup_ratio: Annotated[float, Field(ge=0, lt=1)] = 0.05
     """Share of all steps in which the learning rate rises from 0."""
@@ -60,6 +68,37 @@ class OptimConfig(Config):
 
     max_grad_norm: Annotated[float, Field(gt=0)] | None = 1.0
     """Gradients are scaled down to this global norm. None: not clipped."""
+
+    @model_validator(mode="after")
+    def _cycles_count(self) -> Self:
+        if self.num_cycles != 1 and self.schedule != "cosine_with_restarts":
+            raise ValueError(
+                f"num_cycles={self.num_cycles} has no effect with schedule={self.schedule!r}: "
+                "set schedule to 'cosine_with_restarts', or leave num_cycles at 1."
+            )
+        return self
+
+
+class LossConfig(Config):
+    """What a wrong token costs. The held-out loss is always plain cross entropy."""
+
+    focal_gamma: Annotated[float, Field(ge=0, le=10)] = 0.0
+    """Focal loss (Lin et al. 2017): what is likely already counts (1 - p)^gamma times. 0: plain cross entropy."""
+
+    class_weights: Literal["none", "inverse_frequency", "effective_number"] = "none"
+    """Let samples of rare labels count more: by 1 / n of their label, or by its effective number (Cui et al. 2019)."""
+
+    effective_beta: Annotated[float, Field(ge=0, lt=1)] | None = None
+    """Of `effective_number`: nearer to 1 is nearer to `inverse_frequency`. None: 0.999."""
+
+    @model_validator(mode="after")
+    def _beta_counts(self) -> Self:
+        if self.effective_beta is not None and self.class_weights != "effective_number":
+            raise ValueError(
+                f"effective_beta={self.effective_beta} has no effect with class_weights={self.class_weights!r}: "
+                "set class_weights to 'effective_number', or leave it out."
+            )
+        return self
 
 
 class LoopConfig(Config):
@@ -85,6 +124,14 @@ class LoopConfig(Config):
 
     group_by_length: bool = True
     """Put samples of similar length into one batch, so that less is computed on padding."""
+
+    balance_by: Grouping | None = None
+    """Let every label, or every subject, come up equally often: rare ones repeat, of frequent ones some are left out in
+    an epoch. None: every sample once."""
+
+    reuse_features: bool | None = None
+    """Compute what a frozen vision tower makes of a clip once and keep it within limits.memory_mib, instead of in every
+    epoch. None: wherever neither the pixels nor the tower or projector change. True where they do is an error."""
 
     num_threads: Annotated[int, Field(ge=1, le=256)] | None = None
     """CPU threads of torch. None: torch's own choice. Runs are repeated to the last bit with 1 thread in fp32."""
@@ -148,7 +195,11 @@ class EvaluationConfig(Config):
 
 
 class AugmentationConfig(Config):
-    """Random changes of the pixels while training. All off by default; one draw per clip and epoch."""
+    """Random changes of the pixels while training. All off by default; one draw for a whole clip."""
+
+    versions: Annotated[int, Field(ge=1, le=1000)] | None = None
+    """How many versions of each clip there are, the unchanged one first, taken in turn from epoch to epoch. They are
+    prepared once and kept, with the features that a frozen tower makes of them. None: a new one in every epoch."""
 
     brightness: Annotated[float, Field(ge=0, le=0.5)] = 0.0
     """Largest shift of brightness, as a share of full scale."""
@@ -162,10 +213,43 @@ class AugmentationConfig(Config):
     flip: Share = 0.0
     """How often a clip is mirrored. The words left and right change places in question and answer."""
 
+    corruptions: tuple[str, ...] = ()
+    """Damages that may happen to a clip, one at a time, as `vidtune data degrade --corrupt` names them: `jpeg:1-3`,
+    `noise:2`, `frame_drop:1-2`."""
+
+    corruption_share: Share | None = None
+    """How often a clip is damaged, with one line of `corruptions` as likely as another. None: half of the time."""
+
+    @field_validator("corruptions")
+    @classmethod
+    def _corruptions_are_known(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        # The room of damages loads OpenCV; a recipe without any should not.
+        from vidtune.media.corruption import read_corruptions
+
+        for spec in value:
+            try:
+                read_corruptions(spec)
+            except BadUsage as exc:
+                raise ValueError(str(exc)) from exc
+        return value
+
+    @model_validator(mode="after")
+    def _share_has_an_effect(self) -> Self:
+        if self.corruption_share is not None and not self.corruptions:
+            raise ValueError(f"corruption_share={self.corruption_share} has no effect without corruptions: name some.")
+        return self
+
+    @property
+    def effective_corruption_share(self) -> float:
+        """How often a clip is damaged."""
+        if not self.corruptions:
+            return 0.0
+        return 0.5 if self.corruption_share is None else self.corruption_share
+
     @property
     def is_active(self) -> bool:
         """Whether any change is switched on."""
-        return any((self.brightness, self.contrast, self.crop, self.flip))
+        return any((self.brightness, self.contrast, self.crop, self.flip, self.effective_corruption_share))
 
 
 class SaveConfig(Config):
@@ -199,11 +283,17 @@ class TrainConfig(Config):
     max_side_px: Annotated[int, Field(ge=16)] | None = None
     """Scale frames down on reading so that the longer side has at most this. None: the model's processor decides."""
 
+    frame_cache: FrameCacheConfig = FrameCacheConfig()
+    """Whether decoded frames are kept on disk for the next run."""
+
     adapter: AdapterConfig = AdapterConfig()
     """Which weights change."""
 
     optim: OptimConfig = OptimConfig()
     """How they change."""
+
+    loss: LossConfig = LossConfig()
+    """What a wrong token costs."""
 
     loop: LoopConfig = LoopConfig(epochs=3)
     """For how long."""
@@ -226,6 +316,7 @@ class TrainConfig(Config):
         for modality, multiplier in (
             ("vision", self.optim.vision_lr_multiplier),
             ("projector", self.optim.projector_lr_multiplier),
+            ("audio", self.optim.audio_lr_multiplier),
         ):
             if multiplier != 1.0 and modality not in reached:
                 raise ValueError(

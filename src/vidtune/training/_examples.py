@@ -2,7 +2,7 @@
 
 A training step should cost model time only. Without augmentation the finished inputs are kept; with it the decoded
 frames are kept and encoded anew each epoch. What does not fit into the budget is read again when its turn comes; the
-inputs are the same either way. Precomputed features of a frozen vision tower would enter at ``ExampleStore.inputs``.
+inputs are the same either way. Where the vision tower is frozen, what it makes of a clip takes the place of the pixels.
 """
 
 from __future__ import annotations
@@ -10,7 +10,9 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+from typing import Any
+from zlib import crc32
 
 import numpy as np
 import torch
@@ -20,12 +22,16 @@ from vidtune.core.hashing import hash_json
 from vidtune.core.progress import Progress, silent
 from vidtune.data import Sample, Turn
 from vidtune.media import FrameSet
+from vidtune.models import FEATURES, LoadedModel, count_bytes, join_features, move_features
 from vidtune.training._augmentation import augment_clip
 from vidtune.training._config import AugmentationConfig
 from vidtune.training._world import ALONE, World
 
 ReadFrames = Callable[[Sample], FrameSet]
-Encode = Callable[[Sequence[Turn], FrameSet], Mapping[str, torch.Tensor]]
+Row = Mapping[str, Any]
+"""The inputs of one conversation: tensors by the name of the model's argument, and perhaps features of its clip."""
+
+Encode = Callable[[Sequence[Turn], FrameSet], Row]
 
 _NUM_READERS = 2
 _READ_AHEAD = 16
@@ -65,7 +71,7 @@ class ExampleStore:
 
     Args:
         read_frames: Decodes the clip of a sample.
-        encode: Makes the inputs of one conversation, each tensor with a leading axis of 1.
+        encode: Makes the inputs of one conversation.
         budget_bytes: Memory for what is kept.
         augmentation: Changes of the pixels; None for held-out samples.
         seed: Of the augmentation.
@@ -91,7 +97,8 @@ class ExampleStore:
         self._seed = seed
         self._keep_frames = keep_frames
         self._frames: dict[int, FrameSet] = {}
-        self._inputs: dict[int, dict[str, torch.Tensor]] = {}
+        self._rows: dict[tuple[int, int], Row] = {}
+        self._num_versions = 1 if self._augmentation is None else self._augmentation.versions
 
     def prepare(
         self,
@@ -104,32 +111,26 @@ class ExampleStore:
     ) -> None:
         """Read and encode every sample once; what cannot be used lands in ``dropped``, by name.
 
-        Processes of one run share the reading and hand each other what they read.
+        Processes of one run share the work and hand each other what they have.
         """
         done = 0
         mine = self._read_ahead(world.share(samples))
         size = _READ_AHEAD * world.size
         for together in (samples[start : start + size] for start in range(0, len(samples), size)):
-            outcomes = world.join_shares([next(mine) for _ in world.share(together)])
-            for sample, outcome in zip(together, outcomes, strict=True):
-                if isinstance(outcome, VidtuneError):
-                    self.dropped.append(Dropped(sample.sample_id, outcome.code, outcome.problem))
+            mine_now = [self._examine(sample, next(mine), max_tokens) for sample in world.share(together)]
+            for outcome in world.join_shares(mine_now):
+                if isinstance(outcome, Dropped):
+                    self.dropped.append(outcome)
                 else:
-                    self._admit(sample, outcome, max_tokens)
+                    self._keep(*outcome)
             done += len(together)
             progress(stage, done, len(samples), f"{len(self.dropped)} left out" if self.dropped else "")
 
-    def inputs(self, index: int, epoch: int) -> Mapping[str, torch.Tensor]:
+    def row(self, index: int, epoch: int) -> Row:
         """Return the inputs of one example as that epoch sees them, each tensor with a leading axis of 1."""
-        if index in self._inputs:
-            return self._inputs[index]
-        sample, frames = self.examples[index].sample, self.frames(index)
-        turns: tuple[Turn, ...] = sample.turns
-        if self._augmentation is not None:
-            rng = np.random.default_rng([self._seed, epoch, index])
-            frames_thwc, turns = augment_clip(frames.frames_thwc, turns, self._augmentation, rng)
-            frames = replace(frames, frames_thwc=frames_thwc)
-        return self._encode(turns, frames)
+        version = epoch if self._num_versions is None else epoch % self._num_versions
+        kept = self._rows.get((index, version))
+        return self._make_row(self.examples[index].sample, self.frames(index), version) if kept is None else kept
 
     def frames(self, index: int) -> FrameSet:
         """Return the unchanged frames of one example."""
@@ -161,19 +162,40 @@ class ExampleStore:
         except VidtuneError as exc:
             return exc
 
-    def _admit(self, sample: Sample, frames: FrameSet, max_tokens: int | None) -> None:
-        inputs = dict(self._encode(sample.turns, frames))
-        num_tokens = inputs["input_ids"].shape[1]
+    def _examine(
+        self, sample: Sample, frames: FrameSet | VidtuneError, max_tokens: int | None
+    ) -> Dropped | tuple[Example, Sequence[Row], FrameSet | None]:
+        """Return what the sample is to the audit, and what of it is to be kept in memory."""
+        if isinstance(frames, VidtuneError):
+            return Dropped(sample.sample_id, frames.code, frames.problem)
+        row = self._encode(sample.turns, frames)
+        num_tokens = row["input_ids"].shape[1]
         if max_tokens is not None and num_tokens > max_tokens:
             reason = f"it takes {num_tokens} tokens, expected at most {max_tokens}."
-            self.dropped.append(Dropped(sample.sample_id, "too_long", reason))
-            return
+            return Dropped(sample.sample_id, "too_long", reason)
+        example = Example(sample, row["input_ids"][0], row["labels"][0], frames.source_sha256)
+        rows = [] if self._num_versions is None else [row]
+        rows += [self._make_row(sample, frames, version) for version in range(1, self._num_versions or 0)]
+        needs_frames = self._keep_frames or self._num_versions is None
+        return example, rows, frames if needs_frames else None
+
+    def _make_row(self, sample: Sample, frames: FrameSet, version: int) -> Row:
+        turns: tuple[Turn, ...] = sample.turns
+        is_changed = version > 0 or self._num_versions is None
+        if self._augmentation is not None and is_changed:
+            # By name and not by place: it holds whoever prepares the sample, and whatever else was dropped.
+            rng = np.random.default_rng([self._seed, version, crc32(sample.sample_id.encode())])
+            frames, turns = augment_clip(frames, turns, self._augmentation, rng)
+        return self._encode(turns, frames)
+
+    def _keep(self, example: Example, rows: Sequence[Row], frames: FrameSet | None) -> None:
         index = len(self.examples)
-        self.examples.append(Example(sample, inputs["input_ids"][0], inputs["labels"][0], frames.source_sha256))
-        if self._augmentation is None and self._reserve(sum(tensor.nbytes for tensor in inputs.values())):
-            self._inputs[index] = inputs
-        needs_frames = self._keep_frames or self._augmentation is not None
-        if needs_frames and self._reserve(frames.frames_thwc.nbytes):
+        self.examples.append(example)
+        for version, row in enumerate(rows):
+            # Features are kept for all clips or for none, which was decided before.
+            if FEATURES in row or self._reserve(row_bytes(row)):
+                self._rows[index, version] = row
+        if frames is not None and self._reserve(frames.frames_thwc.nbytes):
             self._frames[index] = frames
 
     def _reserve(self, num_bytes: int) -> bool:
@@ -181,6 +203,24 @@ class ExampleStore:
             return False
         self._free_bytes -= num_bytes
         return True
+
+
+def join_batch(loaded: LoadedModel, rows: Sequence[Row]) -> dict[str, Any]:
+    """Return rows as one batch on the model's device."""
+    tensors = [{name: value for name, value in row.items() if name != FEATURES} for row in rows]
+    batch: dict[str, Any] = {
+        name: tensor.to(loaded.device, non_blocking=True)
+        for name, tensor in loaded.family.join_training(loaded.processor, tensors).items()
+    }
+    features = [row[FEATURES] for row in rows if FEATURES in row]
+    if features:
+        batch[FEATURES] = move_features(join_features(features), loaded.device)
+    return batch
+
+
+def row_bytes(row: Row) -> int:
+    """Return what a row takes in memory."""
+    return sum(count_bytes(value) if name == FEATURES else value.nbytes for name, value in row.items())
 
 
 def count_by_code(dropped: Iterable[Dropped]) -> dict[str, int]:

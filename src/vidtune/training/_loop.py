@@ -27,9 +27,9 @@ from vidtune.models import LoadedModel
 from vidtune.training._checkpoint import CheckpointFolder, TrainState
 from vidtune.training._config import EvaluationConfig, TrainConfig
 from vidtune.training._errors import LossNotFinite
-from vidtune.training._examples import ExampleStore
+from vidtune.training._examples import ExampleStore, join_batch
 from vidtune.training._journal import Journal, memory_mib
-from vidtune.training._loss import count_supervised, supervised_loss_sum
+from vidtune.training._loss import SAMPLE_WEIGHTS, count_supervised, supervised_loss_sum
 from vidtune.training._optimizer import (
     build_optimizer,
     lr_factor,
@@ -55,6 +55,9 @@ class LoopParts:
     held_out: ExampleStore | None
     schedule: Schedule
     precision: Precision
+    weights: Sequence[float] | None
+    """By how much each training sample counts; None where all count alike."""
+
     checkpoints: CheckpointFolder
     journal: Journal | None
     """Only the main process keeps one."""
@@ -62,6 +65,9 @@ class LoopParts:
     evaluator: Evaluator | None
     write_result: Callable[[Path], None]
     """Writes the weights as they are now, in the form in which they are delivered, into an empty folder."""
+
+    look_inside: Callable[[], Mapping[str, Any]]
+    """Returns what a measurement notes of the adapter besides its scores; mostly nothing."""
 
     result_bytes: int
     """About what that takes on disk."""
@@ -137,10 +143,10 @@ class Loop:
                 plan = following
         return self.state
 
-    def _load_all(self, plan: StepPlan) -> list[dict[str, torch.Tensor]]:
-        return [self._load(self._parts.train, indices, plan.epoch) for indices in self._world.share(plan.batches)]
+    def _load_all(self, plan: StepPlan) -> list[dict[str, Any]]:
+        return [self._load_weighted(indices, plan.epoch) for indices in self._world.share(plan.batches)]
 
-    def _step(self, plan: StepPlan, batches: Sequence[dict[str, torch.Tensor]], began_s: float) -> None:
+    def _step(self, plan: StepPlan, batches: Sequence[Mapping[str, Any]], began_s: float) -> None:
         learning_rate = set_learning_rate(
             self._optimizer, lr_factor(plan.step, self._parts.schedule.num_steps, self._config.optim)
         )
@@ -153,7 +159,8 @@ class Loop:
             torch.manual_seed(batch_seed(self._config.seed, plan.step, number))
             with self._computing():
                 # Divided by the tokens of the whole step: accumulating equals one large batch.
-                loss = supervised_loss_sum(self._model, batch) / num_supervised
+                loss = supervised_loss_sum(self._model, batch, focal_gamma=self._config.loss.focal_gamma)
+                loss = loss / num_supervised
             losses.append(loss.detach())
             penalty = adapter_penalty(self._model)
             torch.autograd.backward(loss if penalty is None else loss + penalty / len(plan.batches))
@@ -168,10 +175,14 @@ class Loop:
         num_tokens = sum(tokens for _, tokens in counts)
         self._record(plan, num_tokens, mean_loss, learning_rate, grad_norm, time.perf_counter() - began_s)
 
-    def _load(self, store: ExampleStore, indices: Sequence[int], epoch: int) -> dict[str, torch.Tensor]:
-        loaded = self._parts.loaded
-        batch = loaded.family.join_training(loaded.processor, [store.inputs(index, epoch) for index in indices])
-        return {name: tensor.to(self._device, non_blocking=True) for name, tensor in batch.items()}
+    def _load_weighted(self, indices: Sequence[int], epoch: int) -> dict[str, Any]:
+        batch = self._load(self._parts.train, indices, epoch)
+        if self._parts.weights is not None:
+            batch[SAMPLE_WEIGHTS] = torch.tensor([self._parts.weights[i] for i in indices], device=self._device)
+        return batch
+
+    def _load(self, store: ExampleStore, indices: Sequence[int], epoch: int) -> dict[str, Any]:
+        return join_batch(self._parts.loaded, [store.row(index, epoch) for index in indices])
 
     def _computing(self) -> AbstractContextManager[None]:
         return computing(self._parts.precision, self._device, self._longest)
@@ -200,7 +211,7 @@ class Loop:
             "memory/mib": memory_mib(self._device.type),
         }
         if plan.step % self._config.loop.log_every_steps == 0 or plan.step == num_steps:
-            curves.update(adapter_curves(self._model))
+            curves.update(adapter_curves(self._model, self._parts.loaded.family.modality_of))
             values = {name.partition("/")[2].replace("mib", "memory_mib"): value for name, value in curves.items()}
             self._log("step", plan.step, {"epoch": plan.epoch, **values}, curves)
         self._steps_done += 1
@@ -231,7 +242,7 @@ class Loop:
         assert evaluation is not None  # noqa: S101 (our own invariant)
         metrics = self._metrics(evaluation)
         curves = {f"eval/{name}": value for name, value in metrics.items()}
-        self._log("evaluation", self.state.step, {"metrics": metrics}, curves)
+        self._log("evaluation", self.state.step, {"metrics": metrics, **self._look_inside()}, curves)
         value = metrics[evaluation.metric]
         best = self.state.best_value
         sign = 1 if evaluation.is_greater_better else -1
@@ -243,6 +254,9 @@ class Loop:
             num_without_better = self.state.num_without_better + 1
             is_stopped = evaluation.patience is not None and num_without_better >= evaluation.patience
             self.state = replace(self.state, num_without_better=num_without_better, is_stopped=is_stopped)
+
+    def _look_inside(self) -> Mapping[str, Any]:
+        return {} if self._parts.journal is None else self._parts.look_inside()
 
     def _metrics(self, evaluation: EvaluationConfig, limit: int | None = None) -> dict[str, float]:
         store = self._parts.held_out

@@ -16,21 +16,43 @@ import torch
 
 IGNORED_LABEL = -100
 
+SAMPLE_WEIGHTS = "sample_weights"
+"""In a batch: by how much the tokens of each row count."""
 
-def supervised_loss_sum(model: Any, batch: Mapping[str, torch.Tensor]) -> torch.Tensor:
+_SMALLEST = 1e-12
+"""A power of 0 has no gradient below an exponent of 1."""
+
+
+def supervised_loss_sum(model: Any, batch: Mapping[str, Any], *, focal_gamma: float = 0.0) -> torch.Tensor:
     """Return the summed negative log-likelihood of the supervised tokens, in float32.
 
     Args:
         model: A transformers model for conditional generation, with or without a PEFT wrapper.
-        batch: Its inputs with ``labels`` (B, T) not yet shifted: a label is its own token's id.
+        batch: Its inputs with ``labels`` (B, T) not yet shifted: a label is its own token's id; and perhaps
+            ``sample_weights`` (B,), by which the tokens of a row count.
+        focal_gamma: Exponent of the focal loss (Lin et al. 2017, arXiv 1708.02002); 0 is plain cross entropy.
     """
-    inputs = {name: value for name, value in batch.items() if name != "labels"}
+    inputs = {name: value for name, value in batch.items() if name not in ("labels", SAMPLE_WEIGHTS)}
     inner = bare_model(model)
     hidden_btd = inner.base_model(**inputs, use_cache=False).last_hidden_state
     targets_bt = batch["labels"][:, 1:]
     is_target_bt = targets_bt != IGNORED_LABEL
     logits_sv = inner.get_output_embeddings()(hidden_btd[:, :-1][is_target_bt])
-    return torch.nn.functional.cross_entropy(logits_sv.float(), targets_bt[is_target_bt], reduction="sum")
+    weights = batch.get(SAMPLE_WEIGHTS)
+    if weights is None and focal_gamma == 0.0:
+        return torch.nn.functional.cross_entropy(logits_sv.float(), targets_bt[is_target_bt], reduction="sum")
+    loss_s = torch.nn.functional.cross_entropy(logits_sv.float(), targets_bt[is_target_bt], reduction="none")
+    if focal_gamma:
+        loss_s = focal_loss(loss_s, focal_gamma)
+    if weights is not None:
+        loss_s = loss_s * weights[:, None].expand_as(is_target_bt)[is_target_bt]
+    return loss_s.sum()
+
+
+def focal_loss(loss_s: torch.Tensor, gamma: float) -> torch.Tensor:
+    """Return (1 - p)^gamma times the negative log-likelihood -log p of each token (Lin et al. 2017, equation 4)."""
+    # 1 - p by expm1: near p = 1 the difference would be rounded away.
+    return (-torch.expm1(-loss_s)).clamp_min(_SMALLEST) ** gamma * loss_s
 
 
 def full_loss_sum(model: Any, batch: Mapping[str, torch.Tensor]) -> torch.Tensor:

@@ -27,10 +27,14 @@ def build_optimizer(
     Args:
         parameters: What changes, by name.
         config: Rates, moments, decay.
-        modality_of: Names the tower of a parameter: vision, projector or language.
+        modality_of: Names the tower of a parameter: vision, projector, audio or language.
         multiplier_of: What the adapter wants the rate of a parameter multiplied by.
     """
-    multipliers = {"vision": config.vision_lr_multiplier, "projector": config.projector_lr_multiplier}
+    multipliers = {
+        "vision": config.vision_lr_multiplier,
+        "projector": config.projector_lr_multiplier,
+        "audio": config.audio_lr_multiplier,
+    }
     groups: dict[tuple[float, float], list[torch.nn.Parameter]] = {}
     for name, parameter in parameters.items():
         peak_lr = config.learning_rate * multipliers.get(modality_of(name), 1.0) * multiplier_of(name)
@@ -65,6 +69,8 @@ def lr_factor(step: int, num_steps: int, config: OptimConfig) -> float:
             return 1.0 - progress
         case "cosine":
             return 0.5 * (1.0 + math.cos(math.pi * progress))
+        case "cosine_with_restarts":
+            return 0.5 * (1.0 + math.cos(math.pi * ((config.num_cycles * progress) % 1.0)))
 
 
 def set_learning_rate(optimizer: torch.optim.Optimizer, factor: float) -> float:

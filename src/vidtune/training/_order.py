@@ -11,6 +11,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from vidtune.training._balance import draw_balanced
+
 _BATCHES_PER_POOL = 8
 """Samples are sorted by length within pools of so many batches: short padding, yet other batches in every epoch."""
 
@@ -45,6 +47,7 @@ class Schedule:
         max_steps: Steps in all; None when epochs is given.
         group_by_length: Sort within pools, see above.
         seed: Of the order.
+        groups: Of each sample; all groups come up equally often. None: every sample once an epoch.
     """
 
     def __init__(
@@ -57,6 +60,7 @@ class Schedule:
         max_steps: int | None,
         group_by_length: bool,
         seed: int,
+        groups: Sequence[str] | None = None,
     ) -> None:
         if not lengths:
             raise ValueError("a schedule needs at least one sample, found none.")
@@ -65,6 +69,7 @@ class Schedule:
         self._accumulation = accumulation
         self._group_by_length = group_by_length
         self._seed = seed
+        self._groups = groups
         num_batches = -(-len(self._lengths) // batch_size)
         self.steps_per_epoch = -(-num_batches // accumulation)
         self.num_steps = max_steps if max_steps is not None else (epochs or 0) * self.steps_per_epoch
@@ -90,7 +95,10 @@ class Schedule:
 
     def _make_batches(self, epoch: int) -> list[tuple[int, ...]]:
         rng = np.random.default_rng([self._seed, epoch])
-        order = [int(index) for index in rng.permutation(len(self._lengths))]
+        if self._groups is None:
+            order = [int(index) for index in rng.permutation(len(self._lengths))]
+        else:
+            order = draw_balanced(self._groups, rng)
         if not self._group_by_length:
             return _cut(order, self._batch_size)
         batches: list[tuple[int, ...]] = []

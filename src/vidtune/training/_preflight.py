@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from vidtune.core.errors import DataInvalid, VideoMissing, VidtuneError
 from vidtune.core.rundir import RunDirectory
 from vidtune.data import DataConfig, Sample, load_samples, require_answers, resolve_video
-from vidtune.training._config import TrainConfig
+from vidtune.training._balance import group_of
+from vidtune.training._config import Grouping, TrainConfig
 from vidtune.training._order import choose_subset
 
 _SMALLEST_FREE_BYTES = 64 * 2**20
@@ -40,6 +41,7 @@ def preflight(config: TrainConfig, run: RunDirectory, *, has_evaluator: bool) ->
     if config.eval_data is not None:
         held_out = _read(config.eval_data, "eval_data", config.limits.max_dropped_share, findings)
     findings += _check_measurement(config, has_evaluator)
+    findings += _check_groups(config, train)
     if not config.adapter.modalities and not config.adapter.modules_to_train:
         findings.append(f"adapter: kind={config.adapter.kind!r} trains nothing, so there is nothing to run.")
     findings += _check_disk(run)
@@ -97,6 +99,21 @@ def _check_measurement(config: TrainConfig, has_evaluator: bool) -> list[str]:
             "pass one or watch 'loss'."
         ]
     return []
+
+
+def _check_groups(config: TrainConfig, samples: tuple[Sample, ...]) -> list[str]:
+    wanted: list[tuple[str, Grouping]] = []
+    if config.loop.balance_by is not None:
+        wanted.append(("loop.balance_by", config.loop.balance_by))
+    if config.loss.class_weights != "none":
+        wanted.append(("loss.class_weights", "label"))
+    findings = []
+    for setting, by in wanted:
+        try:
+            group_of(samples, by, setting)
+        except DataInvalid as exc:
+            findings.append(f"data: {exc.problem}")
+    return findings
 
 
 def _check_disk(run: RunDirectory) -> list[str]:

@@ -3,37 +3,40 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 import torch
 
 from vidtune.adapters import (
-    AdapterConfig,
     attach_adapter,
     fit_frame_signals,
     frame_inputs,
     quantization_config,
     takes_frame_signals,
 )
+from vidtune.core.errors import VidtuneError
 from vidtune.core.progress import Progress
 from vidtune.core.rundir import RunDirectory
-from vidtune.data import DataConfig, Sample, Turn, resolve_video
-from vidtune.inference import describe_loading, model_options
-from vidtune.media import FrameSet, read_frames
+from vidtune.data import DataConfig, Sample, Turn
+from vidtune.inference import attend_for_training, describe_loading, model_options
+from vidtune.media import FrameSet
 from vidtune.models import LoadedModel, load_model
+from vidtune.training._balance import group_of, sample_weights
 from vidtune.training._config import TrainConfig
 from vidtune.training._errors import TooManyDropped
-from vidtune.training._examples import ExampleStore
+from vidtune.training._examples import Encode, ExampleStore, ReadFrames, Row, join_batch
+from vidtune.training._features import features_fit, may_reuse_features, with_features
 from vidtune.training._loss import bare_model
 from vidtune.training._optimizer import trained_parameters
 from vidtune.training._order import Schedule
 from vidtune.training._precision import Precision, choose_precision
 from vidtune.training._preflight import TrainingData, preflight
+from vidtune.training._reading import clip_reader
 from vidtune.training._supervision import SupervisionAudit, Vocabulary, audit_supervision
 from vidtune.training._world import ALONE, World
-
-_MAX_TOKENS_OF_PLAIN_ATTENTION = 512
 
 _NUM_LOOKED_AT = 64
 """How many training examples an adapter is offered before it starts; it may take fewer."""
@@ -50,6 +53,8 @@ class Prepared:
     audit: SupervisionAudit
     schedule: Schedule
     precision: Precision
+    weights: list[float] | None
+    """By how much each training sample counts; None where all count alike."""
 
 
 def prepare(
@@ -69,21 +74,37 @@ def prepare(
     """
     data = preflight(config, run, has_evaluator=has_evaluator)
     progress("load model", 0, 1, config.model.source)
-    loaded = load_model(
+    base = load_model(
         config.model.source,
         quantization_config=quantization_config(config.adapter, device=config.model.device),
         **model_options(config.model),
     )
-    progress("load model", 1, 1, describe_loading(loaded))
+    progress("load model", 1, 1, describe_loading(base))
     budget_bytes = config.limits.memory_mib * 2**20
-    max_tokens = _max_tokens(loaded, config.limits.max_tokens)
+    max_tokens = _max_tokens(base, config.limits.max_tokens)
+    precision = choose_precision(config.loop.precision, base.device)
+
+    def encode(turns: Sequence[Turn], frames: FrameSet) -> Row:
+        inputs = dict(base.family.encode_training(base.processor, [(turns, frames)]))
+        per_group = base.family.frame_policy.multiple
+        return {**inputs, **frame_inputs(config.adapter, [frames.frames_thwc], frames_per_group=per_group)}
+
+    def encode_features(turns: Sequence[Turn], frames: FrameSet) -> Row:
+        return with_features(base, encode(turns, frames), precision)
+
+    reuses = may_reuse_features(config, base) and features_fit(
+        (
+            encode_features(sample.turns, frames)
+            for sample, frames in _readable(data.train, clip_reader(config, config.data))
+        ),
+        len(data.train) * (config.augmentation.versions or 1) + len(data.held_out),
+        budget_bytes,
+    )
 
     def make_store(samples: Sequence[Sample], source: DataConfig, stage: str, *, is_train: bool) -> ExampleStore:
         store = ExampleStore(
-            lambda sample: read_frames(
-                resolve_video(sample, source.videos), config.sampling, max_side_px=config.max_side_px
-            ),
-            lambda turns, frames: _encode(loaded, config.adapter, turns, frames),
+            clip_reader(config, source),
+            encode_features if reuses else encode,
             budget_bytes=budget_bytes,
             augmentation=config.augmentation if is_train else None,
             seed=config.seed,
@@ -94,31 +115,42 @@ def prepare(
         return store
 
     train_store = make_store(data.train, config.data, "read training clips", is_train=True)
-    loaded = _adapt(loaded, config, train_store)
+    loaded = _adapt(base, config, train_store, encode)
     if takes_frame_signals(config.adapter):
-        fit_frame_signals(loaded.model, (train_store.inputs(i, epoch=0) for i in range(len(train_store.examples))))
+        fit_frame_signals(loaded.model, (train_store.row(i, epoch=0) for i in range(len(train_store.examples))))
     held_out = None
     if config.eval_data is not None:
         held_out = make_store(data.held_out, config.eval_data, "read held-out clips", is_train=False)
     audit = audit_supervision(
         train_store.examples, Vocabulary.of(loaded.processor, loaded.family.end_of_turn_ids(loaded.processor))
     )
+    schedule, weights = _plan_steps(config, train_store)
+    longest = max(example.num_tokens for example in train_store.examples)
+    if note := attend_for_training(loaded, config.model.attn_implementation, longest):
+        progress("attention", 1, 1, note)
+    return Prepared(data, loaded, train_store, held_out, audit, schedule, precision, weights)
+
+
+def _plan_steps(config: TrainConfig, store: ExampleStore) -> tuple[Schedule, list[float] | None]:
+    """Return which samples each step sees, and by how much each sample counts."""
+    samples = [example.sample for example in store.examples]
+    by = config.loop.balance_by
     schedule = Schedule(
-        [example.num_tokens for example in train_store.examples],
+        [example.num_tokens for example in store.examples],
         batch_size=config.loop.batch_size,
         accumulation=config.loop.accumulation,
         epochs=config.loop.epochs,
         max_steps=config.loop.max_steps,
         group_by_length=config.loop.group_by_length,
         seed=config.seed,
+        groups=None if by is None else group_of(samples, by, "loop.balance_by"),
     )
-    precision = choose_precision(config.loop.precision, loaded.device)
-    if config.model.attn_implementation == "auto":
-        _choose_attention(loaded, max(example.num_tokens for example in train_store.examples))
-    return Prepared(data, loaded, train_store, held_out, audit, schedule, precision)
+    if config.loss.class_weights == "none":
+        return schedule, None
+    return schedule, sample_weights(group_of(samples, "label", "loss.class_weights"), config.loss)
 
 
-def _adapt(loaded: LoadedModel, config: TrainConfig, store: ExampleStore) -> LoadedModel:
+def _adapt(loaded: LoadedModel, config: TrainConfig, store: ExampleStore, encode: Encode) -> LoadedModel:
     torch.manual_seed(config.seed)
     family = loaded.family
     targets: dict[str, str] = {modality: family.linear_targets(modality) for modality in family.modalities}
@@ -127,7 +159,7 @@ def _adapt(loaded: LoadedModel, config: TrainConfig, store: ExampleStore) -> Loa
         config.adapter,
         targets,
         modality_of=family.modality_of,
-        batches=_FirstLook(loaded, store, config.seed),
+        batches=_FirstLook(loaded, store, encode, config.seed),
     )
     for parameter in trained_parameters(model).values():
         # Updates of 1e-5 vanish in bf16 weights: whatever is trained is float32, autocast makes it fast.
@@ -138,42 +170,29 @@ def _adapt(loaded: LoadedModel, config: TrainConfig, store: ExampleStore) -> Loa
 
 
 class _FirstLook:
-    """Training examples for adapters that look at data before they start: one at a time, drawn by the seed."""
+    """Training examples for adapters that look at data before they start: one at a time, drawn by the seed.
 
-    def __init__(self, loaded: LoadedModel, store: ExampleStore, seed: int) -> None:
+    They are encoded anew, with pixels: the adapter may want to see what reaches the vision tower.
+    """
+
+    def __init__(self, loaded: LoadedModel, store: ExampleStore, encode: Encode, seed: int) -> None:
         self._seed = seed
         self._loaded = loaded
         self._store = store
+        self._encode = encode
 
-    def __iter__(self) -> Iterator[dict[str, torch.Tensor]]:
+    def __iter__(self) -> Iterator[dict[str, Any]]:
         # Not the first ones: a list of samples is often sorted by what is seen.
         order = np.random.default_rng(self._seed).permutation(len(self._store.examples))
         for index in order[:_NUM_LOOKED_AT].tolist():
-            row = self._loaded.family.join_training(self._loaded.processor, [self._store.inputs(index, 0)])
-            yield {name: tensor.to(self._loaded.device) for name, tensor in row.items()}
+            sample = self._store.examples[index].sample
+            yield join_batch(self._loaded, [self._encode(sample.turns, self._store.frames(index))])
 
 
-def _choose_attention(loaded: LoadedModel, longest: int) -> None:
-    """On a CPU let a text model that reads short sequences attend by plain products.
-
-    The backward pass of torch's fused attention takes 20 ms a layer there where the products take 3 (8 sequences of 155
-    tokens, 4 heads). For long sequences the products would need memory that grows with the square of the length.
-    """
-    model = bare_model(loaded.model)
-    if (
-        loaded.device.type == "cpu"
-        and longest <= _MAX_TOKENS_OF_PLAIN_ATTENTION
-        and "text_config" in model.config.sub_configs
-    ):
-        model.set_attn_implementation({"text_config": "eager"})
-
-
-def _encode(
-    loaded: LoadedModel, adapter: AdapterConfig, turns: Sequence[Turn], frames: FrameSet
-) -> dict[str, torch.Tensor]:
-    inputs = dict(loaded.family.encode_training(loaded.processor, [(turns, frames)]))
-    per_group = loaded.family.frame_policy.multiple
-    return {**inputs, **frame_inputs(adapter, [frames.frames_thwc], frames_per_group=per_group)}
+def _readable(samples: Sequence[Sample], read: ReadFrames) -> Iterator[tuple[Sample, FrameSet]]:
+    for sample in samples:
+        with suppress(VidtuneError):  # it will be listed as dropped when its turn comes
+            yield sample, read(sample)
 
 
 def _limit_dropped(store: ExampleStore, num_samples: int, max_share: float, stage: str) -> None:

@@ -21,6 +21,7 @@ from vidtune.training._checkpoint import Checkpoint, CheckpointFolder, TrainStat
 from vidtune.training._claim import claim
 from vidtune.training._config import TrainConfig
 from vidtune.training._examples import count_by_code
+from vidtune.training._gates import GateWatch
 from vidtune.training._journal import Journal, draw_curves, read_history
 from vidtune.training._loop import Evaluator, Loop, LoopParts
 from vidtune.training._optimizer import trained_parameters
@@ -168,14 +169,20 @@ class _Session:
             held_out=prepared.held_out,
             schedule=prepared.schedule,
             precision=prepared.precision,
+            weights=prepared.weights,
             checkpoints=checkpoints,
             journal=journal,
             evaluator=self._evaluator,
-            write_result=lambda folder: write_result(prepared.loaded, folder),
+            write_result=lambda folder: self._write_result(prepared, folder),
+            look_inside=_watch(prepared).describe,
             result_bytes=result_bytes(prepared.loaded),
             progress=self._progress,
             world=self._world,
         )
+
+    def _write_result(self, prepared: Prepared, folder: Path) -> None:
+        write_result(prepared.loaded, folder)
+        _watch(prepared).write(folder)
 
     def _deliver(self, prepared: Prepared, checkpoints: CheckpointFolder, state: TrainState) -> TrainSummary:
         """Draw the curves; make the best weights (or the last) the result: the rename of its folder ends the run."""
@@ -188,7 +195,7 @@ class _Session:
 
         def fill(folder: Path) -> None:
             if best is None:
-                write_result(prepared.loaded, folder)
+                self._write_result(prepared, folder)
             else:
                 verify_folder(best)
                 shutil.copytree(best, folder, dirs_exist_ok=True, ignore=shutil.ignore_patterns("manifest.json"))
@@ -222,6 +229,7 @@ class _Session:
                 }
                 for row in table
             },
+            tower_parameters={row.modality: row.num_total for row in table},
             precision=prepared.precision,
             final_loss=final_loss,
             metric=self._config.evaluation.metric if self._config.evaluation is not None else None,
@@ -230,6 +238,10 @@ class _Session:
             seconds=round(time.monotonic() - self._began_s, 1),
             notes=tuple(self._notes),
         )
+
+
+def _watch(prepared: Prepared) -> GateWatch:
+    return GateWatch(prepared.loaded, prepared.held_out or prepared.train)
 
 
 @contextmanager

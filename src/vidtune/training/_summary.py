@@ -47,6 +47,9 @@ class TrainSummary:
     tower_bytes: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
     """By tower, what its weights, gradients and optimizer state take in memory."""
 
+    tower_parameters: Mapping[str, int] = field(default_factory=dict)
+    """All weights by tower, the adapter's included."""
+
     def to_record(self) -> dict[str, Any]:
         """Return the summary as JSON values."""
         values = asdict(self)
@@ -75,7 +78,7 @@ class TrainSummary:
             + (" (stopped early: no better measurement)" if self.is_stopped_early else ""),
         ]
         if self.result is None:
-            lines += self._memory_lines()
+            lines += self._tower_lines()
         if self.final_loss is not None:
             lines.append(f"Loss      {self.final_loss:.4f} over the last steps")
         if self.best_value is not None:
@@ -84,12 +87,25 @@ class TrainSummary:
         lines.append(f"Result    {self.result}" if self.result else "Dry run   nothing was trained or written")
         return "\n".join([*lines, f"Time      {self.seconds:.0f} s"])
 
-    def _memory_lines(self) -> list[str]:
-        """Return a line for every tower: MiB of what stays in memory while it is trained, activations not counted."""
-        return [
-            f"Memory    {tower}: " + ", ".join(f"{what} {num / 2**20:,.1f} MiB" for what, num in parts.items())
-            for tower, parts in self.tower_bytes.items()
-        ]
+    def _tower_lines(self) -> list[str]:
+        """Return a table with a line for every tower: what of it is trained, and MiB that stay in memory for it.
+
+        Activations are not counted.
+        """
+        parts = ("weights", "gradients", "optimizer")
+        rows: dict[str, list[int]] = {
+            tower: [self.num_trained[tower], self.tower_parameters[tower], *(num_bytes[part] for part in parts)]
+            for tower, num_bytes in self.tower_bytes.items()
+        }
+        if not rows:
+            return []
+        rows["all"] = [sum(column) for column in zip(*rows.values(), strict=True)]
+        heads = "".join(f"{part + ' MiB':>15}" for part in parts)
+        lines = [f"Towers    {'':10}{'trained':>14}{'of weights':>16}{heads}"]
+        for tower, (trained, total, *sizes) in rows.items():
+            told = "".join(f"{size / 2**20:15,.2f}" for size in sizes)
+            lines.append(f"{'':10}{tower:10}{trained:14,}{total:16,}{told}")
+        return lines
 
     def _dropped_text(self) -> str:
         if not self.dropped:

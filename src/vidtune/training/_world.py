@@ -15,6 +15,7 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import timedelta
 from threading import Thread
 from typing import TypeVar, cast
 
@@ -27,6 +28,9 @@ from vidtune.core.errors import BadUsage, ConfigInvalid, PeerLost
 ValueT = TypeVar("ValueT")
 
 _LOOK_EVERY_S = 0.2
+
+_PATIENCE = timedelta(days=1)
+"""The others wait while the main process lets the model answer; one that dies is noticed by the launcher at once."""
 
 
 @dataclass(frozen=True)
@@ -120,7 +124,8 @@ def join_world() -> Iterator[World]:
     if torch.cuda.is_available():
         torch.cuda.set_device(int(os.environ.get("LOCAL_RANK", "0")))
     # Objects and counts go over gloo even where gradients go over NCCL.
-    distributed.init_process_group("cpu:gloo,cuda:nccl" if torch.cuda.is_available() else "gloo")
+    backend = "cpu:gloo,cuda:nccl" if torch.cuda.is_available() else "gloo"
+    distributed.init_process_group(backend, timeout=_PATIENCE)
     try:
         yield _current(wanted)
     finally:

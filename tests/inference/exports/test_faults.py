@@ -46,6 +46,16 @@ def test_an_honest_merge_passes_at_every_stage(compare: Compare, honest: Path) -
     assert (certificate.num_same_answers, certificate.same_best_token) == (3, 1.0)
 
 
+def test_an_adapter_opened_by_plain_peft_passes_at_every_stage(compare: Compare, adapter: Path) -> None:
+    plain = open_plain(adapter, device="cpu", dtype="float32")
+    plain.processor.tokenizer.padding_side = "left"  # the tiny base was saved without, and batches are asked
+
+    certificate = compare(plain)
+
+    assert certificate.has_passed, certificate.to_text()
+    assert type(plain.model).__name__.startswith("Peft")
+
+
 @pytest.mark.parametrize(("tower", "stage"), [("vision", "vision layer 1 of 2"), ("language", "language layer 1 of 2")])
 def test_a_dropped_lora_is_named_with_its_tower(
     compare: Compare, copy: Path, base: Path, tower: str, stage: str

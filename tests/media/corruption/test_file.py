@@ -12,7 +12,7 @@ from tests.media.writing import cut_file, write_clip
 
 from vidtune.core.errors import VideoTooLarge, VideoUnreadable
 from vidtune.media import SamplingConfig, frameset_from_array, probe_video, read_frames
-from vidtune.media._walk import walk_frames
+from vidtune.media._read import walk_frames
 from vidtune.media.corruption import CorruptionConfig, corrupt_frames, corrupt_video
 
 
@@ -21,7 +21,7 @@ def setting(kind: str, severity: int = 3, **more: object) -> CorruptionConfig:
 
 
 def read_all(path: Path) -> np.ndarray:
-    return np.stack([frame.rgb_hwc for frame in walk_frames(path)])
+    return np.stack([frame.pixels_hwc for frame in walk_frames(path)])
 
 
 def times_of(path: Path) -> list[float]:

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from tests.media.selection.films import FPS, scenes_film, view_of
 
 from vidtune.media import ClipView, SamplingConfig, selectors
-from vidtune.media._clip import PacketSizes
+from vidtune.media._clip import PacketSizes, WantedScan
 from vidtune.media._signals import (
     content_change,
     flow_magnitude,
@@ -120,10 +120,10 @@ def test_all_of_motion_by_time_is_uniform() -> None:
 
 def test_motion_by_packets_decodes_nothing() -> None:
     class PacketsOnly:
-        def scan(self, rate_hz: float, max_side_px: int) -> None:
+        def scan(self, wanted: WantedScan) -> None:
             raise AssertionError("no frame may be read")
 
-        def packets(self) -> PacketSizes:
+        def packet_sizes(self) -> PacketSizes:
             sizes = np.where((np.arange(100) >= 60) & (np.arange(100) < 70), 900, 10)
             return PacketSizes(np.arange(100) / 10, sizes, np.arange(100) == 0)
 
@@ -180,7 +180,7 @@ def test_key_frames_are_spread_without_repeats(keys: list[float], num: int) -> N
 
 def test_too_few_key_frames_are_filled_up_and_said_to_be() -> None:
     class TwoKeys:
-        def packets(self) -> PacketSizes:
+        def packet_sizes(self) -> PacketSizes:
             return PacketSizes(np.arange(100) / 10, np.ones(100, np.int64), np.isin(np.arange(100), [0, 50]))
 
     info = ClipView.from_frames(np.zeros((100, 8, 8, 3), np.uint8), fps=10.0).info

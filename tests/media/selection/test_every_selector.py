@@ -103,7 +103,7 @@ def test_one_first_pass_serves_all_selectors() -> None:
     view = view_of(scenes_film(), query="the red square")
     reader, scans = view._reader, []
     original = reader.scan
-    reader.scan = lambda rate_hz, side: scans.append((rate_hz, side)) or original(rate_hz, side)  # type: ignore[func-returns-value,method-assign]
+    reader.scan = lambda wanted: scans.append(wanted) or original(wanted)  # type: ignore[func-returns-value,method-assign]
 
     for name in NAMES:
         choose(name, view, 8)

@@ -10,9 +10,10 @@ from numpy.typing import NDArray
 from scipy.spatial.distance import cosine
 from tests.media.selection.films import scenes_film, unit_rows, view_of
 
-from vidtune.media import SamplingConfig, embedders, selectors
+from vidtune.media import ClipView, SamplingConfig, Selection, embedders, selectors
 from vidtune.media.embedding.descriptor import DescriptorEmbedder
-from vidtune.media.selection.quantization import feature_loss
+from vidtune.media.embedding.distance import feature_loss
+from vidtune.media.selection._candidates import Candidates, FirstPassOptions, select_from_candidates
 
 
 class DimmedEmbedder(DescriptorEmbedder):
@@ -55,3 +56,26 @@ def test_frames_that_lose_much_are_left_out(dimmed: str) -> None:
     assert min(selection.times_s) >= 20.0
     assert max(selection.curves["quantization loss"].values) > 0.001
     assert all("loses 0.00%" in reason for reason in selection.reasons)
+
+
+def test_every_selector_may_ask_what_a_frame_loses(dimmed: str) -> None:
+    """As a plugin would: one that knows nothing of quantization but what the view measures."""
+
+    class LeastLoss:
+        needs_fps = False
+        options_class = FirstPassOptions
+
+        def select(self, view: ClipView, sampling: SamplingConfig) -> Selection:
+            def choose(candidates: Candidates) -> Selection:
+                loss_t = view.feature_loss("descriptor", dimmed, candidates.rate_hz)
+                return candidates.selection({int(index): "" for index in loss_t.argsort()[: sampling.num_frames]})
+
+            return select_from_candidates(view, sampling, FirstPassOptions(), choose)
+
+    frames = scenes_film(seconds=40)
+    frames[:100] = np.clip(frames[:100].astype(int) - 40, 0, 90)
+    frames[100:] = np.clip(frames[100:].astype(int) + 90, 110, 255)
+
+    selection = LeastLoss().select(view_of(frames), SamplingConfig(num_frames=4))
+
+    assert max(selection.times_s) < 20.0

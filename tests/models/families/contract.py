@@ -30,12 +30,23 @@ from vidtune.core.rundir import RunDirectory
 from vidtune.data import Turn
 from vidtune.inference import GenerationConfig, Request, generate, load_for_inference, predict_dataset
 from vidtune.media import FrameSet
-from vidtune.models import IGNORED_LABEL, BatchInputs, LoadedModel, families, load_model
+from vidtune.models import (
+    FEATURES,
+    IGNORED_LABEL,
+    BatchInputs,
+    LoadedModel,
+    families,
+    join_features,
+    load_model,
+    replace_pixels,
+    takes_media_features,
+)
 from vidtune.models.embedders.vision_tower import VisionTowerEmbedder
 
 QUESTION = "Which exercise is this, and what should be corrected?"
 ANSWER = "squats - the knees move inwards"
 NUM_NEW = 6
+SYSTEM = "You look at exercises and say, briefly and kindly, which mistakes are made and how they are corrected."
 
 
 class FamilyContract:
@@ -58,6 +69,9 @@ class FamilyContract:
 
     embeds_frames: ClassVar[bool] = True
     """Whether its model makes features of frames apart from a prompt."""
+
+    shares_clips: ClassVar[bool] = True
+    """Whether questions about one clip can go on from one reading of it: not with layers that attend to a window."""
 
     text_key: ClassVar[str] = ""
     """A weight to take away in the test of missing keys, as the file names it; "" takes the last one."""
@@ -244,6 +258,28 @@ class FamilyContract:
         _assert_same(joined, dict(whole))
         assert joined.num_visual_tokens() == whole.num_visual_tokens()
 
+    # Features in place of pixels
+
+    def test_features_taken_out_of_a_pass_give_the_logits_of_their_pixels(self, loaded: LoadedModel):
+        if not takes_media_features(loaded.model):
+            pytest.skip(f"{self.name} has no argument for features")
+        clips = [make_frames(*shape, seed=index) for index, shape in enumerate(self.clip_shapes)]
+        encode = loaded.family.encode_training
+        rows = [dict(encode(loaded.processor, [(converse(QUESTION, ANSWER), frames)])) for frames in [*clips, None]]
+        batch = loaded.family.join_training(loaded.processor, rows)
+
+        given = [replace_pixels(loaded.model, row) for row in rows]
+        features = join_features([row.pop(FEATURES) for row in given if FEATURES in row])
+        without_pixels = loaded.family.join_training(loaded.processor, given)
+
+        assert features
+        assert not [name for name in without_pixels if name.startswith("pixel_")]
+        with torch.no_grad():
+            from_pixels = loaded.model(**batch, use_cache=False).logits
+            from_features = loaded.model(**without_pixels, **{FEATURES: features}, use_cache=False).logits
+        # A tower that sees one clip at a time adds up in another order than one that sees the batch.
+        torch.testing.assert_close(from_features, from_pixels, rtol=0, atol=1e-4)
+
     # Answers
 
     def test_a_batch_answers_token_for_token_as_the_library_does_one_by_one(self, loaded: LoadedModel):
@@ -259,6 +295,36 @@ class FamilyContract:
         together = [answer.token_ids for answer in generate(loaded, requests, config, batch_size=3)]
 
         assert together == [self._answer_alone(loaded, request) for request in requests]
+
+    def test_questions_about_one_clip_are_answered_as_alone_and_the_clip_is_read_once(self, loaded: LoadedModel):
+        """Its pixels go into the model once, and so does what all prompts begin with."""
+        system = (Turn("system", SYSTEM),) if self.has_system_turn else ()
+        clips = [make_frames(8, 112, 84, seed=1), make_frames(3, 56, 56, seed=2)]
+        requests = [
+            Request((*system, *ask(question)), clip)
+            for clip in clips
+            for question in (QUESTION, "hi", "What colour is it?")
+        ]
+        expected = [self._answer_alone(loaded, request) for request in requests]
+        batches: list[tuple[int, bool]] = []
+        hook = loaded.model.register_forward_pre_hook(
+            lambda module, args, kwargs: batches.append(
+                (len(kwargs["input_ids"]), any(name.startswith("pixel") for name in kwargs))
+            ),
+            with_kwargs=True,
+        )
+
+        answers = generate(loaded, requests, GenerationConfig(max_new_tokens=NUM_NEW))
+        hook.remove()
+
+        assert [answer.token_ids for answer in answers] == expected
+        assert [answer.num_prompt_tokens for answer in answers] == [self._num_tokens(loaded, one) for one in requests]
+        with_pixels = [num_rows for num_rows, has_pixels in batches if has_pixels]
+        assert with_pixels == ([2] if self.shares_clips else [6])
+
+    def _num_tokens(self, loaded: LoadedModel, request: Request) -> int:
+        batch = loaded.family.encode_prompts(loaded.processor, [(request.turns, request.frames)])
+        return int(batch["attention_mask"].sum())
 
     def _answer_alone(self, loaded: LoadedModel, request: Request) -> tuple[int, ...]:
         batch = loaded.family.encode_prompts(loaded.processor, [(request.turns, request.frames)])

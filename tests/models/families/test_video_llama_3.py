@@ -17,6 +17,8 @@ from tests.models.tiny import make_tokenizer
 from vidtune.core.errors import ModelMismatch, ModelUnavailable
 from vidtune.media import frameset_from_array
 from vidtune.models import LoadedModel, ensure_torchvision, load_model
+from vidtune.models._checkpoint_map import read_shapes
+from vidtune.models.families import video_llama_3
 from vidtune.models.families.video_llama_3.original import KEY_MAPPING, build_config
 
 
@@ -129,40 +131,39 @@ REAL_2B_CONFIG = {
 }
 
 
-def read_expected(path: Path) -> dict[str, tuple[int, ...]]:
-    """Read names and shapes, one a line; ``{0-27}`` stands for each of these numbers."""
-    expected = {}
-    for line in path.read_text().splitlines():
-        if line and not line.startswith("#"):
-            name, shape = line.split()
-            span = re.search(r"\{(\d+)-(\d+)\}", name)
-            numbers = range(int(span[1]), int(span[2]) + 1) if span else [0]
-            for number in numbers:
-                expected[re.sub(r"\{.*?\}", str(number), name)] = tuple(int(size) for size in shape.split("x"))
-    return expected
+REAL_7B_CONFIG = {
+    **REAL_2B_CONFIG,
+    "hidden_size": 3584,
+    "intermediate_size": 18944,
+    "num_attention_heads": 28,
+    "num_key_value_heads": 4,
+    "vocab_size": 152064,
+    "tie_word_embeddings": False,
+}
 
 
-def test_every_weight_of_the_real_2b_checkpoint_finds_its_place(tmp_path: Path):
+@pytest.mark.parametrize(("size", "real_config"), [("2b", REAL_2B_CONFIG), ("7b", REAL_7B_CONFIG)])
+def test_every_weight_of_the_real_checkpoints_finds_its_place(size: str, real_config: dict[str, Any], tmp_path: Path):
     """Names and shapes from the published architecture, against the real class at its real size (without memory)."""
     ensure_torchvision()
     from transformers import VideoLlama3ForConditionalGeneration
 
     make_tokenizer().save_pretrained(tmp_path)
-    (tmp_path / "config.json").write_text(json.dumps(REAL_2B_CONFIG))
+    (tmp_path / "config.json").write_text(json.dumps(real_config))
     config = build_config(tmp_path)
     with torch.device("meta"):
         model = VideoLlama3ForConditionalGeneration(config)
     wanted = {name: tuple(value.shape) for name, value in model.named_parameters()}
 
     found = {}
-    for name, shape in read_expected(Path(__file__).with_name("video_llama_3_2b.txt")).items():
+    for name, shape in read_shapes(Path(video_llama_3.__file__).with_name(f"parameters_{size}.txt")).items():
         for theirs, ours in KEY_MAPPING:
             name = re.sub(theirs, ours, name)
         found[name] = shape
 
     assert found == wanted
     assert config.text_config.rope_parameters["rope_theta"] == 1e6
-    assert model.lm_head.weight is model.get_input_embeddings().weight
+    assert (model.lm_head.weight is model.get_input_embeddings().weight) == (size == "2b")
 
 
 def test_another_projector_than_transformers_has_is_a_named_error(copied: Path):

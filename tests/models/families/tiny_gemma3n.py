@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.models.families.tiny_tokenizers import train_sentencepiece
-from tests.models.families.tiny_weights import build
+from tests.models.families.tiny_weights import build, write_folder
 
 from vidtune.models import ensure_torchvision
 
@@ -145,6 +145,4 @@ def make_model(processor: Any, *, seed: int = 0) -> Any:
 def make_tiny_folder(folder: Path, *, seed: int = 0) -> Path:
     """Write a complete checkpoint folder and return it."""
     processor = make_processor()
-    make_model(processor, seed=seed).save_pretrained(folder)
-    processor.save_pretrained(folder)
-    return folder
+    return write_folder(folder, make_model(processor, seed=seed), processor)

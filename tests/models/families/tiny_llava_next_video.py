@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.models.families.tiny_tokenizers import train_sentencepiece
-from tests.models.families.tiny_weights import build
+from tests.models.families.tiny_weights import build, small_text, write_folder
 
 from vidtune.models import ensure_torchvision
 
@@ -96,13 +96,8 @@ def make_model(processor: Any, *, seed: int = 0) -> Any:
         },
         text_config={
             "model_type": "llama",
-            "vocab_size": len(processor.tokenizer),
-            "hidden_size": 32,
-            "intermediate_size": 64,
-            "num_hidden_layers": 2,
-            "num_attention_heads": 2,
+            **small_text(processor),
             "num_key_value_heads": 2,
-            "max_position_embeddings": 2048,
         },
         image_grid_pinpoints=processor.image_processor.image_grid_pinpoints,
         image_token_index=token_id("<image>"),
@@ -114,6 +109,4 @@ def make_model(processor: Any, *, seed: int = 0) -> Any:
 def make_tiny_folder(folder: Path, *, seed: int = 0, legacy: bool = False, has_chatml: bool = False) -> Path:
     """Write a complete checkpoint folder and return it."""
     processor = make_processor(legacy=legacy, has_chatml=has_chatml)
-    make_model(processor, seed=seed).save_pretrained(folder)
-    processor.save_pretrained(folder)
-    return folder
+    return write_folder(folder, make_model(processor, seed=seed), processor)

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.models.families.tiny_tokenizers import LLAMA3_SPLIT, train_byte_level
-from tests.models.families.tiny_weights import build
+from tests.models.families.tiny_weights import build, small_text, write_folder
 
 from vidtune.models import ensure_torchvision
 
@@ -89,13 +89,7 @@ def make_model(processor: Any, *, seed: int = 0, is_gigantic: bool = False) -> A
         },
         text_config={
             "model_type": "llama",
-            "vocab_size": len(processor.tokenizer),
-            "hidden_size": 32,
-            "intermediate_size": 64,
-            "num_hidden_layers": 2,
-            "num_attention_heads": 2,
-            "num_key_value_heads": 1,
-            "max_position_embeddings": 2048,
+            **small_text(processor),
             "bos_token_id": token_id("<|begin_of_text|>"),
             "eos_token_id": [token_id("<|end_of_text|>"), token_id("<|eot_id|>")],
             "pad_token_id": token_id("<|pad|>"),
@@ -112,6 +106,4 @@ def make_model(processor: Any, *, seed: int = 0, is_gigantic: bool = False) -> A
 def make_tiny_folder(folder: Path, *, seed: int = 0, is_gigantic: bool = False) -> Path:
     """Write a complete checkpoint folder and return it."""
     processor = make_processor()
-    make_model(processor, seed=seed, is_gigantic=is_gigantic).save_pretrained(folder)
-    processor.save_pretrained(folder)
-    return folder
+    return write_folder(folder, make_model(processor, seed=seed, is_gigantic=is_gigantic), processor)

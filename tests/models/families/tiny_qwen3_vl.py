@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-from tests.models.families.tiny_weights import build
+from tests.models.families.tiny_weights import build, small_text, write_folder
 from tests.models.tiny import make_tokenizer
 
 from vidtune.models import ensure_torchvision
@@ -44,14 +44,8 @@ def make_model(processor: Any, *, seed: int = 0) -> Any:
     token_id = processor.tokenizer.convert_tokens_to_ids
     config = Qwen3VLConfig(
         text_config={
-            "vocab_size": len(processor.tokenizer),
-            "hidden_size": 32,
-            "intermediate_size": 64,
-            "num_hidden_layers": 2,
-            "num_attention_heads": 2,
-            "num_key_value_heads": 1,
+            **small_text(processor),
             "head_dim": 16,
-            "max_position_embeddings": 2048,
             "rope_parameters": {
                 "rope_type": "default",
                 "rope_theta": 1e6,
@@ -83,6 +77,4 @@ def make_model(processor: Any, *, seed: int = 0) -> Any:
 def make_tiny_folder(folder: Path, *, seed: int = 0) -> Path:
     """Write a complete checkpoint folder and return it."""
     processor = make_processor()
-    make_model(processor, seed=seed).save_pretrained(folder)
-    processor.save_pretrained(folder)
-    return folder
+    return write_folder(folder, make_model(processor, seed=seed), processor)

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from safetensors.torch import load_file, save_file
-from tests.models.families.tiny_weights import build
+from tests.models.families.tiny_weights import build, small_text, write_folder
 from tests.models.tiny import make_tokenizer
 
 from vidtune.models import ensure_torchvision
@@ -53,13 +53,7 @@ def make_model(processor: Any, *, seed: int = 0) -> Any:
     config = VideoLlama3Config(
         text_config={
             "model_type": "qwen2",
-            "vocab_size": len(processor.tokenizer),
-            "hidden_size": 32,
-            "intermediate_size": 64,
-            "num_hidden_layers": 2,
-            "num_attention_heads": 2,
-            "num_key_value_heads": 1,
-            "max_position_embeddings": 2048,
+            **small_text(processor),
             "bos_token_id": None,
             "eos_token_id": token_id("<|im_end|>"),
             "pad_token_id": token_id("<|endoftext|>"),
@@ -81,9 +75,7 @@ def make_model(processor: Any, *, seed: int = 0) -> Any:
 def make_tiny_folder(folder: Path, *, seed: int = 0) -> Path:
     """Write a complete checkpoint folder and return it."""
     processor = make_processor()
-    make_model(processor, seed=seed).save_pretrained(folder)
-    processor.save_pretrained(folder)
-    return folder
+    return write_folder(folder, make_model(processor, seed=seed), processor)
 
 
 def make_original_folder(folder: Path, *, seed: int = 0) -> Path:

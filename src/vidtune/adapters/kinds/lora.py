@@ -120,8 +120,11 @@ def _check_init(config: AdapterConfig, towers: Towers) -> None:
             "init: eva looks at the inputs of the layers before training, but no batches were given.",
             "Pass batches to attach_adapter, or take another init.",
         )
-    if init == "eva" and config.per_modality:
-        raise BadUsage("init: eva chooses the ranks itself, so per_modality has no effect.", "Leave one of them out.")
+    if init == "eva" and any(size.rank or size.alpha for size in config.per_modality.values()):
+        raise BadUsage(
+            "init: eva chooses the ranks itself, so rank and alpha of per_modality have no effect.",
+            "Leave one of them out.",
+        )
     ranks = [config.rank, *(size.rank or config.rank for size in config.per_modality.values())]
     if init == "orthogonal" and any(rank % 2 for rank in ranks):
         raise BadUsage(f"init: orthogonal needs even ranks, got {', '.join(map(str, ranks))}.", "Change rank.")

@@ -93,12 +93,16 @@ class _Routes:
         self._tokens = tokens
         self.modalities = [_TEXT, *tokens]
         self.index_bt: torch.Tensor | None = None
+        self._depth = 0
 
     def read(self, module: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
-        """Look at the ids that the model is given: a forward pre-hook."""
+        """Look at the ids that the model is given: a forward pre-hook of the model and of the part below its head."""
         import torch
 
+        self._depth += 1
         input_ids = kwargs.get("input_ids", args[0] if args else None)
+        if input_ids is None and self._depth > 1:
+            return  # the model was given them, and hands on what it made of them
         if not isinstance(input_ids, torch.Tensor):
             raise BadUsage(
                 "modality_lora reads the kind of a token from its id, but the model was given no input_ids.",
@@ -108,6 +112,10 @@ class _Routes:
         for index, ids in enumerate(self._tokens.values(), start=1):
             index_bt[torch.isin(input_ids, torch.tensor(ids, device=input_ids.device))] = index
         self.index_bt = index_bt
+
+    def leave(self, *_: Any) -> None:
+        """Count a hooked module out, whether it returned or raised."""
+        self._depth = max(0, self._depth - 1)
 
 
 def _install(model: Any, plan: dict[str, Any]) -> None:
@@ -150,8 +158,10 @@ def _install(model: Any, plan: dict[str, Any]) -> None:
     def add(layer: Any, inputs: Any, output: Any) -> Any:
         return output + layer.modality_lora(inputs[0]).to(output.dtype)
 
-    # The inner model: training calls it without the head.
-    model.base_model.register_forward_pre_hook(routes.read, with_kwargs=True)
+    # Training calls the inner model without the head; some families give it no ids but what became of them.
+    for module in (model,) if model.base_model is model else (model, model.base_model):
+        module.register_forward_pre_hook(routes.read, with_kwargs=True)
+        module.register_forward_hook(routes.leave, always_call=True)
     for name in plan["layers"]:
         layer = model.get_submodule(name)
         _own.put_in(layer, "modality_lora", ModalityLora(layer.in_features, layer.out_features))

@@ -122,7 +122,7 @@ class _TemporalLora:
         """Refuse: what is added to a weight differs from frame to frame."""
         raise BadUsage(
             "temporal_lora cannot be merged: what it adds to a weight differs from frame to frame.",
-            "Write it as plain LoRA at a fixed gate with export_plain_lora, and merge that.",
+            "Write it as plain LoRA at a fixed gate (`vidtune merge --plain-lora`, export_plain_lora), and merge that.",
         )
 
 

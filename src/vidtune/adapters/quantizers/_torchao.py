@@ -1,17 +1,12 @@
-"""What the kinds that torchao implements share: is it there, and its chatter."""
+"""What the kinds that torchao implements share: is it there, and 8 bit in two ways."""
 
 from __future__ import annotations
 
-import contextlib
 import importlib.util
-import logging
-from collections.abc import Iterator
 from typing import Any
 
 from vidtune.core.errors import NotInstalled
-
-_CHATTY = ("torchao", "torch.utils._pytree")
-"""On import it warns of kernels that were built for CUDA, and of its own enumerations."""
+from vidtune.core.quiet import TORCHAO, quiet_loggers
 
 
 def require_torchao() -> None:
@@ -26,22 +21,37 @@ def require_torchao() -> None:
         )
 
 
-@contextlib.contextmanager
-def quiet_torchao() -> Iterator[None]:
-    """Keep torchao's warnings about missing CUDA kernels off the terminal."""
-    loggers = [logging.getLogger(name) for name in _CHATTY]
-    before = [logger.level for logger in loggers]
-    for logger in loggers:
-        logger.setLevel(logging.ERROR)
-    try:
-        yield
-    finally:
-        for logger, level in zip(loggers, before, strict=True):
-            logger.setLevel(level)
-
-
 def transformers_config(quant_type: Any) -> Any:
     """Return ``quant_type`` as transformers takes it."""
     from transformers import TorchAoConfig
 
     return TorchAoConfig(quant_type)
+
+
+class Int8:
+    """A ``Quantizer`` of 8 bit.
+
+    Args:
+        summary: What it does, in a line.
+        config_class: Name of its configuration in torchao.
+        needs_calibration: Whether clips must go through the model first.
+    """
+
+    bits = 8
+
+    def __init__(self, summary: str, config_class: str, *, needs_calibration: bool = False) -> None:
+        self.summary = summary
+        self.needs_calibration = needs_calibration
+        self._config_class = config_class
+
+    def check(self, device: str) -> None:
+        """See ``Quantizer``: it computes on every device, if torchao is there."""
+        require_torchao()
+
+    def config(self, device: str) -> Any:
+        """See ``Quantizer``."""
+        require_torchao()
+        with quiet_loggers(*TORCHAO):
+            from torchao import quantization
+
+            return transformers_config(getattr(quantization, self._config_class)())

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from vidtune.adapters.quantizers._torchao import quiet_torchao, require_torchao, transformers_config
+from vidtune.adapters.quantizers._torchao import require_torchao, transformers_config
 from vidtune.core.errors import BadUsage
+from vidtune.core.quiet import TORCHAO, quiet_loggers
 
 _GROUP_SIZE = 32
 
@@ -31,7 +32,7 @@ class _Int4:
     def config(self, device: str) -> Any:
         """See ``Quantizer``."""
         self.check(device)
-        with quiet_torchao():
+        with quiet_loggers(*TORCHAO):
             from torchao.quantization import Int4WeightOnlyConfig
 
             return transformers_config(Int4WeightOnlyConfig(group_size=_GROUP_SIZE))

@@ -6,25 +6,11 @@ transformers open it and find the scales of the inputs at run time, as for ``int
 
 from __future__ import annotations
 
-from typing import Any
+from vidtune.adapters.quantizers._torchao import Int8
+from vidtune.adapters.quantizers.int8_dynamic import CONFIG_CLASS
 
-from vidtune.adapters.quantizers import int8_dynamic
-
-
-class _Int8Static:
-    """See ``Quantizer``."""
-
-    summary = "weights in 8 bit, inputs in 8 bit with scales from calibration clips, torchao"
-    bits = 8
-    needs_calibration = True
-
-    def check(self, device: str) -> None:
-        """See ``Quantizer``."""
-        int8_dynamic.QUANTIZER.check(device)
-
-    def config(self, device: str) -> Any:
-        """See ``Quantizer``."""
-        return int8_dynamic.QUANTIZER.config(device)
-
-
-QUANTIZER = _Int8Static()
+QUANTIZER = Int8(
+    "weights in 8 bit, inputs in 8 bit with scales from calibration clips, torchao",
+    CONFIG_CLASS,
+    needs_calibration=True,
+)

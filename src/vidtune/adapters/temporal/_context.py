@@ -14,6 +14,7 @@ Axis letters: ``b`` rows, ``l`` tokens, ``n`` tokens of a layer that sees pixels
 
 from __future__ import annotations
 
+import weakref
 import zlib
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -48,6 +49,8 @@ class TemporalContext:
         self._depth = 0
         self._clips: list[tuple[int, int]] = []
         self._index_n: dict[int, torch.Tensor] = {}
+        self._teaching: dict[tuple[bool, int], torch.Tensor] = {}
+        self._rows: tuple[weakref.ref[torch.Tensor], torch.Tensor, torch.Tensor] | None = None
         self._given: dict[str, torch.Tensor] = {}
 
     # Called by the hooks
@@ -67,6 +70,8 @@ class TemporalContext:
     def leave(self) -> None:
         """Count a hooked module out, whether it returned or raised."""
         self._depth = max(0, self._depth - 1)
+        if not self._depth:
+            self._rows = None
 
     @contextmanager
     def giving(self, inputs: Mapping[str, torch.Tensor]) -> Iterator[None]:
@@ -107,16 +112,64 @@ class TemporalContext:
             )
         return self.index_bl
 
-    def is_still(self, threshold: float) -> torch.Tensor:
-        """Return (1 + g,) whether a group's motion is below ``threshold``; text never is."""
-        still_g = self.signals_gs[:, list(self.config.signals).index("motion")] < threshold
-        return torch.cat([still_g.new_zeros(1), still_g])
+    def teaching_places(self, index: torch.Tensor, *, is_visual: bool) -> torch.Tensor:
+        """Return the places of the tokens that teach the adapter: text, and frames that are not still.
+
+        Args:
+            index: As ``token_index`` gave it.
+            is_visual: The layer sees pixels only.
+        """
+        key = (is_visual, index.numel())
+        if key not in self._teaching:
+            moves_g = self.signals_gs[:, list(self.config.signals).index("motion")] >= self.config.skip_still_below
+            teaches = moves_g if is_visual else torch.cat([moves_g.new_ones(1), moves_g])
+            self._teaching[key] = teaches.to(index.device)[index.flatten()].nonzero().squeeze(1)
+        return self._teaching[key]
+
+    @torch.no_grad()
+    def rows_of(self, x: torch.Tensor, places: torch.Tensor) -> torch.Tensor:
+        """Return the rows of ``x`` (..., features) at these places.
+
+        Layers side by side, as query, key and value, are given the same tensor: its rows are taken once, or each layer
+        would keep a copy of its own for the backward pass.
+        """
+        known = self._rows
+        if known is None or known[0]() is not x or known[1] is not places:
+            rows = x.reshape(-1, x.shape[-1])
+            known = self._rows = (weakref.ref(x), places, rows if len(places) == len(rows) else rows[places])
+        return known[2]
+
+    def prepare(self, signals: torch.Tensor | None, groups: Sequence[int], device: torch.device) -> torch.Tensor:
+        """Return measured signals (g, s) as the gates are shown them: normalized, and put through the control.
+
+        Args:
+            signals: As ``measure_signals`` gives them, of all clips one after another.
+            groups: How many of the rows each clip has.
+            device: Where the result goes.
+
+        Raises:
+            BadUsage: If there are other signals than the adapter was made for.
+        """
+        config = self.config
+        if signals is None:
+            return torch.zeros(0, len(config.signals), device=device)
+        raw_gs = signals.detach().float().cpu()
+        if raw_gs.shape[1] != len(config.signals):
+            raise BadUsage(
+                f"frame_signals has {raw_gs.shape[1]} columns, the adapter was made for {len(config.signals)}: "
+                f"{', '.join(config.signals)}.",
+                "Make them with vidtune.adapters.frame_inputs.",
+            )
+        mean, std = config.signal_mean or [0.0] * raw_gs.shape[1], config.signal_std or [1.0] * raw_gs.shape[1]
+        normal_gs = (raw_gs - torch.tensor(mean)) / torch.tensor(std)
+        clips = zip(torch.split(raw_gs, list(groups)), torch.split(normal_gs, list(groups)), strict=True)
+        return torch.cat([_control(config.control, raw, clip) for raw, clip in clips]).to(device)
 
     # Inside
 
     def _show(self, input_ids: Any, attention_mask: Any, cache: Any, signals: Any, counts: Any) -> None:
         self.num_passes += 1
-        self._index_n = {}
+        self._index_n, self._teaching = {}, {}
         if input_ids is None:
             self.index_bl = None
             return
@@ -134,7 +187,7 @@ class TemporalContext:
             )
         groups = [] if counts is None else [int(count) for count in counts.flatten()]
         self._check_counts(groups, [num_pixels[row] for row in with_clip], 0 if signals is None else len(signals))
-        self.signals_gs = self._prepare(signals, groups, input_ids.device)
+        self.signals_gs = self.prepare(signals, groups, input_ids.device)
         self._clips = [(num_pixels[row], count) for row, count in zip(with_clip, groups, strict=True)]
         index_bl = torch.zeros_like(input_ids, dtype=torch.long)
         first = 1
@@ -153,22 +206,6 @@ class TemporalContext:
                 "frames.",
                 "Pass one count for each row that has frames; they add up to the signals.",
             )
-
-    def _prepare(self, signals: torch.Tensor | None, groups: Sequence[int], device: torch.device) -> torch.Tensor:
-        config = self.config
-        if signals is None:
-            return torch.zeros(0, len(config.signals), device=device)
-        raw_gs = signals.detach().float().cpu()
-        if raw_gs.shape[1] != len(config.signals):
-            raise BadUsage(
-                f"frame_signals has {raw_gs.shape[1]} columns, the adapter was made for {len(config.signals)}: "
-                f"{', '.join(config.signals)}.",
-                "Make them with vidtune.adapters.frame_inputs.",
-            )
-        mean, std = config.signal_mean or [0.0] * raw_gs.shape[1], config.signal_std or [1.0] * raw_gs.shape[1]
-        normal_gs = (raw_gs - torch.tensor(mean)) / torch.tensor(std)
-        clips = zip(torch.split(raw_gs, list(groups)), torch.split(normal_gs, list(groups)), strict=True)
-        return torch.cat([_control(config.control, raw, clip) for raw, clip in clips]).to(device)
 
     def _visual_index(self, num_tokens: int, device: torch.device) -> torch.Tensor:
         """Return the group of each token inside a vision tower or projector, counted from 0.

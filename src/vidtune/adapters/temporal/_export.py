@@ -15,6 +15,8 @@ import torch
 from peft import LoraConfig, get_peft_model_state_dict
 from safetensors.torch import save_file
 
+from vidtune.adapters._config import SHARED_FIELDS, AdapterConfig
+from vidtune.adapters._record import base_identity, write_record
 from vidtune.adapters.temporal._context import context_of
 from vidtune.adapters.temporal._gate import OrderedGate, gated_layers
 from vidtune.core.durable import write_json
@@ -51,13 +53,19 @@ class ExportCertificate:
 
 
 @torch.no_grad()
-def export_plain_lora(model: Any, folder: Path, batches: Sequence[Mapping[str, torch.Tensor]]) -> ExportCertificate:
+def export_plain_lora(
+    model: Any,
+    folder: Path,
+    batches: Sequence[Mapping[str, torch.Tensor]],
+    processor: Mapping[str, Any] | None = None,
+) -> ExportCertificate:
     """Write what PEFT alone loads as LoRA: each row of B is scaled by the share of tokens that use its rank.
 
     Args:
         model: With ``temporal_lora``.
-        folder: Gets ``adapter_config.json``, ``adapter_model.safetensors`` and the certificate.
+        folder: Gets ``adapter_config.json``, ``adapter_model.safetensors``, vidtune's record and the certificate.
         batches: Inputs of some clips, with ``frame_signals``; the gate is fixed at its mean over their tokens.
+        processor: As of ``save_adapter``.
 
     Raises:
         BadUsage: If ``model`` has no ``temporal_lora``, or there are no batches.
@@ -95,8 +103,17 @@ def export_plain_lora(model: Any, folder: Path, batches: Sequence[Mapping[str, t
         same_next_token=float(same.float().mean()),
     )
     write_json(folder / CERTIFICATE_FILE, asdict(certificate))
+    config = getattr(model, "vidtune_adapter", None)
+    if config is not None:  # PEFT alone may have loaded it
+        write_record(folder, _as_lora(config), base_identity(model), processor)
     model.train(was_training)
     return certificate
+
+
+def _as_lora(config: AdapterConfig) -> AdapterConfig:
+    """Return how the same adapter is told without its gates."""
+    shared = {name: getattr(config, name) for name in SHARED_FIELDS}
+    return AdapterConfig(kind="lora", options={"rank_stabilized": config.options["rank_stabilized"]}, **shared)
 
 
 def _logits(model: Any, batch: Mapping[str, torch.Tensor]) -> torch.Tensor:

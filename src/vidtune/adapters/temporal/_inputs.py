@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from vidtune.core.errors import BadUsage
@@ -61,13 +61,18 @@ def fit_frame_signals(model: Any, rows: Iterable[Mapping[str, torch.Tensor]]) ->
     context.config.signal_std = torch.where(std > 1e-6, std, torch.ones_like(std)).tolist()
 
 
-def adapter_curves(model: Any) -> dict[str, float]:
-    """Return what a log of training should keep of the adapter after a step; nothing for most kinds."""
+def adapter_curves(model: Any, modality_of: Callable[[str], str]) -> dict[str, float]:
+    """Return what a log of training should keep of the adapter after a step; nothing for most kinds.
+
+    Args:
+        model: The model in training.
+        modality_of: ``family.modality_of``.
+    """
     if not takes_frame_signals(model):
         return {}
-    from vidtune.adapters.temporal._budget import gate_curves
+    from vidtune.adapters.temporal._usage import gate_curves
 
-    return gate_curves(model)
+    return gate_curves(model, modality_of)
 
 
 def takes_frame_signals(owner: Any) -> bool:

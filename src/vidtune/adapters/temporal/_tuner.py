@@ -19,6 +19,7 @@ from torch import nn
 from vidtune.adapters.temporal._context import TemporalContext
 from vidtune.adapters.temporal._gate import GATES, OrderedGate
 from vidtune.adapters.temporal._registration import PEFT_TYPE
+from vidtune.adapters.temporal._selective import SelectiveUpdate
 from vidtune.adapters.temporal._signals import SIGNALS
 from vidtune.core.errors import BadUsage
 
@@ -62,27 +63,24 @@ class _Gated(LoraVariant):
         index = context.token_index(x, is_visual=gate.is_visual)
         gates = gate(context.signals_gs.to(x.device))
 
-        def update(part: torch.Tensor, part_index: torch.Tensor) -> torch.Tensor:
-            ranks = lora_a(dropout(part))
-            added: torch.Tensor = lora_b(ranks * gates[part_index].to(ranks.dtype)) * scaling
-            return added
-
-        threshold = context.config.skip_still_below
-        if threshold is None or not (gate.training and torch.is_grad_enabled()):
-            return result + update(x, index)
-        still = context.is_still(threshold)[int(gate.is_visual) :].to(x.device)[index]
-        # Both parts are computed, but only one is remembered for the backward pass.
-        with torch.no_grad():
-            unlearned = update(x[still], index[still])
-        added = torch.zeros_like(result)
-        added = added.index_put((still,), unlearned.to(result.dtype))
-        return result + added.index_put((~still,), update(x[~still], index[~still]).to(result.dtype))
+        if context.config.skip_still_below is None or not (gate.training and torch.is_grad_enabled()):
+            ranks = lora_a(dropout(x))
+            added: torch.Tensor = lora_b(ranks * gates[index].to(ranks.dtype)) * scaling
+            return result + added
+        teaching = context.teaching_places(index, is_visual=gate.is_visual)
+        seen = dropout(x)
+        rows = seen.reshape(-1, seen.shape[-1])
+        learned: torch.Tensor = SelectiveUpdate.apply(  # type: ignore[no-untyped-call]
+            *(rows, lora_a.weight, lora_b.weight, gates, index.flatten(), teaching),
+            *(context.rows_of(seen, teaching), scaling),
+        )
+        return result + learned.reshape(result.shape).to(result.dtype)
 
     @staticmethod
     def merge_safe(module: Any, active_adapter: str, orig_weight: torch.Tensor) -> torch.Tensor:
         raise BadUsage(
             "temporal_lora cannot be merged: what it adds to a weight differs from frame to frame.",
-            "Write it as plain LoRA at a fixed gate with export_plain_lora, and merge that.",
+            "Write it as plain LoRA at a fixed gate (`vidtune merge --plain-lora`, export_plain_lora), and merge that.",
         )
 
     merge_unsafe = merge_safe  # type: ignore[assignment]

@@ -1,1 +1,1 @@
-"""One file per metric; the table is in ``evaluation/_scorer.py``."""
+"""One file per metric: a file put into this folder is a metric. What several share begins with an underscore."""

@@ -20,6 +20,7 @@ class ExerciseIdentification:
     field: str = "exercise_correct"
     kind: Literal["score", "proportion"] = "proportion"
     thresholds: Thresholds | None = None
+    class_prefix: str | None = "exercise"
     baselines: tuple[str, ...] = ("blind_prior",)
 
     def compute(self, texts: Sequence[str], samples: Sequence[Prediction], context: ScoringContext) -> list[Score]:

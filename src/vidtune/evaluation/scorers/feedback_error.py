@@ -24,6 +24,7 @@ class FeedbackError:
     field: str = "feedback_error_correct"
     kind: Literal["score", "proportion"] = "proportion"
     thresholds: Thresholds | None = None
+    class_prefix: str | None = "feedback_error"
     baselines: tuple[str, ...] = ("blind_prior", "per_exercise_majority")
 
     def compute(self, texts: Sequence[str], samples: Sequence[Prediction], context: ScoringContext) -> list[Score]:

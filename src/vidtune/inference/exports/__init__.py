@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from vidtune.inference.exports._merge import merge_model
     from vidtune.inference.exports._open import open_ours, open_plain
     from vidtune.inference.exports._pipeline import Pipeline
+    from vidtune.inference.exports._plain_lora import export_plain_lora_of
     from vidtune.inference.exports._probes import Probe, read_probes
     from vidtune.inference.exports._quantize import quantization_names, quantize_model
 
@@ -31,6 +32,7 @@ __all__ = [
     "ToleranceChange",
     "certify",
     "certify_folder",
+    "export_plain_lora_of",
     "merge_model",
     "open_ours",
     "open_plain",
@@ -51,6 +53,7 @@ _MODULES = {
     "ToleranceChange": "_config",
     "certify": "_certify",
     "certify_folder": "_folders",
+    "export_plain_lora_of": "_plain_lora",
     "merge_model": "_merge",
     "open_ours": "_open",
     "open_plain": "_open",

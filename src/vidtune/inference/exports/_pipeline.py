@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 import torch
 
+from vidtune.adapters import frame_inputs
 from vidtune.inference._config import GenerationConfig
 from vidtune.inference._generate import generate
 from vidtune.inference._request import Request
@@ -75,8 +76,11 @@ class Ours:
 
     def encode(self, probes: Sequence[Probe]) -> Tensors:
         """See ``Pipeline``."""
-        items = [(probe.turns, probe.frames) for probe in probes]
-        return self.loaded.family.encode_prompts(self.loaded.processor, items).to(self.loaded.device)
+        family = self.loaded.family
+        inputs = family.encode_prompts(self.loaded.processor, [(probe.turns, probe.frames) for probe in probes])
+        clips = [None if probe.frames is None else probe.frames.frames_thwc for probe in probes]
+        inputs.update(frame_inputs(self.loaded.model, clips, frames_per_group=family.frame_policy.multiple))
+        return inputs.to(self.loaded.device)
 
     def answer(self, probes: Sequence[Probe], max_new_tokens: int) -> list[list[int]]:
         """See ``Pipeline``."""

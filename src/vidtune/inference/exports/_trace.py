@@ -16,6 +16,7 @@ import torch
 from vidtune.adapters import find_stages, recording
 from vidtune.inference.exports._pipeline import Pipeline, Tensors, in_model_format
 from vidtune.inference.exports._probes import Probe
+from vidtune.models import CLIP_SIGNALS
 
 _BATCH_SIZE = 8
 _MEDIA_TOKENS = ("image_token_id", "video_token_id", "audio_token_id", "image_token_index", "video_token_index")
@@ -106,9 +107,9 @@ def _longer(probe: Probe) -> Probe:
 
 
 def _media(inputs: Tensors) -> Tensors:
-    """Return what is not one value a token: pixels, and what describes them."""
+    """Return what is not one value a token: pixels, and what describes them. Signals for an adapter's gates do not."""
     shape = inputs["input_ids"].shape
-    return {name: value for name, value in inputs.items() if value.shape != shape}
+    return {name: value for name, value in inputs.items() if value.shape != shape and name not in CLIP_SIGNALS}
 
 
 def _text_only(answer_ids: Sequence[int], config: Any) -> list[int]:

@@ -19,8 +19,8 @@ from vidtune.media._container import Deadline, opened_video
 from vidtune.media._frameset import FrameSet
 from vidtune.media._limits import ReadLimits
 from vidtune.media._probe import VideoInfo
-from vidtune.media._read import probe_video
-from vidtune.media._walk import WalkedFrame, walk_frames
+from vidtune.media._read import probe_video, walk_frames
+from vidtune.media._walk import WalkedFrame, WantedWalk
 from vidtune.media.corruption._clip import Pixels
 from vidtune.media.corruption._corruption import CorruptionConfig, corrupt_frames, corruptions
 from vidtune.media.corruption._encode import encode_frames
@@ -87,7 +87,7 @@ def corrupt_video(
     first = next(frames)
     frames = itertools.chain([first], frames)
     if corruption.encodes_crf:
-        shown: Iterator[Shown] = ((frame.time_s, frame.rgb_hwc, frame.index) for frame in frames)
+        shown: Iterator[Shown] = ((frame.time_s, frame.pixels_hwc, frame.index) for frame in frames)
         crf = round(config.resolved()["crf"])
     else:
         if corruption.needs_whole_clip:
@@ -98,7 +98,7 @@ def corrupt_video(
     if corruption.drops_frames:
         shown = _without_repeats(shown)
     timed = ((time_s, frame_hwc) for time_s, frame_hwc, _ in shown)
-    mp4, num_frames = encode_frames(timed, first.rgb_hwc.shape[:2], fps=info.fps, crf=crf)
+    mp4, num_frames = encode_frames(timed, first.pixels_hwc.shape[:2], fps=info.fps, crf=crf)
     data = _with_sound(mp4, source, limits) if info.has_audio else mp4
     write_atomic(target, data)
     return DamagedVideo(target, sha256_bytes(data), source_sha256, num_frames, is_copy=False)
@@ -106,7 +106,7 @@ def corrupt_video(
 
 def _all_frames(source: Path, info: VideoInfo, limits: ReadLimits, max_side_px: int | None) -> Iterator[WalkedFrame]:
     num_frames = 0
-    for frame in walk_frames(source, limits=limits, max_side_px=max_side_px):
+    for frame in walk_frames(source, WantedWalk(max_side_px), limits=limits):
         num_frames += 1
         yield frame
     if num_frames == 0 or (info.num_frames is not None and num_frames < info.num_frames):
@@ -119,7 +119,7 @@ def _all_frames(source: Path, info: VideoInfo, limits: ReadLimits, max_side_px: 
 def _check_memory(source: Path, info: VideoInfo, first: WalkedFrame, max_memory_bytes: int) -> None:
     num_frames = info.num_frames or round(info.duration_s * info.fps)
     # The frames, their damaged copy, and what is in between.
-    needed_bytes = 3 * num_frames * first.rgb_hwc.nbytes
+    needed_bytes = 3 * num_frames * first.pixels_hwc.nbytes
     if needed_bytes > max_memory_bytes:
         raise VideoTooLarge(
             f"{source} must be damaged as a whole: {num_frames:,} frames take {needed_bytes:,} bytes, "
@@ -138,7 +138,7 @@ def _damaged(
 ) -> Iterator[Shown]:
     for piece in pieces:
         frameset = FrameSet(
-            frames_thwc=np.stack([frame.rgb_hwc for frame in piece]),
+            frames_thwc=np.stack([frame.pixels_hwc for frame in piece]),
             indices=tuple(frame.index for frame in piece),
             times_s=tuple(frame.time_s for frame in piece),
             fps=info.fps,

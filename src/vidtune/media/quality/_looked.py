@@ -16,9 +16,10 @@ from vidtune.core.errors import VideoEmpty, VidtuneError
 from vidtune.media._frameset import FrameSet
 from vidtune.media._limits import ReadLimits
 from vidtune.media._probe import VideoInfo
-from vidtune.media._read import read_frames
+from vidtune.media._read import read_frames, walk_frames
 from vidtune.media._sampling import SamplingConfig
-from vidtune.media._walk import scan_frames
+from vidtune.media._signals import grey_thw
+from vidtune.media._walk import WantedWalk
 
 Grey = NDArray[np.uint8]
 
@@ -101,12 +102,13 @@ def look_at(
     times_s: list[float] = []
     full: list[Grey] = []
     size_hw, rotation_deg, num_damaged = (0, 0), 0, 0
-    for frame in scan_frames(path, wanted=wanted, small_side_px=_SMALL_SIDE_PX, limits=limits):
-        small.append(frame.grey_hw)
+    each = WantedWalk(_SMALL_SIDE_PX, is_grey=True, full_indices=tuple(sorted(wanted)))
+    for frame in walk_frames(path, each, limits=limits):
+        small.append(frame.pixels_hwc[:, :, 0])
         times_s.append(frame.time_s)
         num_damaged += frame.is_damaged
-        if frame.full_grey_hw is not None:
-            full.append(frame.full_grey_hw)
+        if frame.full_hwc is not None:
+            full.append(frame.full_hwc[:, :, 0])
         if len(small) == 1:
             size_hw, rotation_deg = frame.size_hw, frame.rotation_deg
         if stop_after is not None and frame.index >= stop_after:
@@ -131,7 +133,7 @@ def look_at_frames(frameset: FrameSet, *, num_full: int = 20, is_every_frame: bo
     height, width = frameset.frames_thwc.shape[1:3]
     scale = min(1.0, _SMALL_SIDE_PX / max(height, width))
     size = (max(1, round(width * scale)), max(1, round(height * scale)))
-    grey = [np.asarray(cv2.cvtColor(frame, cv2.COLOR_RGB2GRAY), np.uint8) for frame in frameset.frames_thwc]
+    grey = grey_thw(frameset.frames_thwc)
     wanted = _wanted(len(grey), num_full, None)
     return LookedAt(
         small_thw=np.stack([np.asarray(cv2.resize(frame, size, interpolation=cv2.INTER_AREA)) for frame in grey]),
@@ -150,7 +152,7 @@ def count_decodable_frames(path: Path, *, limits: ReadLimits | None = None) -> i
     """Return how many frames of a damaged file come out before the first error; 0 when it cannot be opened."""
     num_frames = 0
     try:
-        for _ in scan_frames(path, small_side_px=_LEAST_SIDE_PX, limits=limits):
+        for _ in walk_frames(path, WantedWalk(_LEAST_SIDE_PX, is_grey=True), limits=limits):
             num_frames += 1
     except VidtuneError:
         pass  # this is how a damaged file ends; the count is what is wanted

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from vidtune.media.selection._candidates import Candidates, FeatureOptions, select_from_candidates
-from vidtune.media.selection.topk import most_relevant
+from vidtune.media.selection.topk import filled_up, most_relevant
 
 if TYPE_CHECKING:
     from vidtune.media import SamplingConfig
@@ -70,6 +70,7 @@ class AksSelector:
     """Relevance with forced coverage of the parts in which no frame stands out."""
 
     needs_fps = False
+    takes_query = True
     options_class = AksOptions
 
     def select(self, view: ClipView, sampling: SamplingConfig) -> Selection:
@@ -86,11 +87,9 @@ class AksSelector:
                 max_depth=options.max_depth,
             )
             reasons = {index: f"relevance {relevance_t[index]:.2f} in a part halved {d}x" for index, d in found.items()}
-            for index in most_relevant(relevance_t, candidates.num):
-                if len(reasons) == sampling.num_frames:
-                    break
-                reasons.setdefault(index, f"relevance {relevance_t[index]:.2f}, fills up the budget")
-            return candidates.selection(reasons, {"relevance": relevance_t})
+            return candidates.selection(
+                filled_up(reasons, relevance_t, sampling.num_frames), {"relevance": relevance_t}
+            )
 
         return select_from_candidates(view, sampling, options, choose)
 

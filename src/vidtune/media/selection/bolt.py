@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from pydantic import Field
 
 from vidtune.media.selection._candidates import Candidates, FeatureOptions, select_from_candidates, stretched
-from vidtune.media.selection.topk import most_relevant
+from vidtune.media.selection.topk import filled_up
 
 if TYPE_CHECKING:
     from vidtune.media import SamplingConfig
@@ -50,6 +50,7 @@ class BoltSelector:
     """Frames at even steps of accumulated relevance."""
 
     needs_fps = False
+    takes_query = True
     options_class = BoltOptions
 
     def select(self, view: ClipView, sampling: SamplingConfig) -> Selection:
@@ -60,11 +61,9 @@ class BoltSelector:
             relevance_t = candidates.needed_relevance_t(options.embedder, "bolt")
             found = inverse_transform(relevance_t, sampling.num_frames, options.power)
             reasons = {index: f"a step of accumulated relevance, here {relevance_t[index]:.2f}" for index in found}
-            for index in most_relevant(relevance_t, candidates.num):
-                if len(reasons) == sampling.num_frames:
-                    break
-                reasons.setdefault(index, f"relevance {relevance_t[index]:.2f}, fills up the budget")
-            return candidates.selection(reasons, {"relevance": relevance_t})
+            return candidates.selection(
+                filled_up(reasons, relevance_t, sampling.num_frames), {"relevance": relevance_t}
+            )
 
         return select_from_candidates(view, sampling, options, choose)
 

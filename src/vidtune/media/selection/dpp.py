@@ -189,6 +189,7 @@ class DppSelector:
     """``num_frames`` candidates of large log-determinant: different from each other, tempered by the query."""
 
     needs_fps = False
+    takes_query = True
     options_class = DppOptions
 
     def select(self, view: ClipView, sampling: SamplingConfig) -> Selection:

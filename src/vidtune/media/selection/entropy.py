@@ -45,6 +45,7 @@ class EntropySelector:
     """The frames of largest Shannon entropy of their grey levels."""
 
     needs_fps = False
+    takes_query = False
     options_class = EntropyOptions
 
     def select(self, view: ClipView, sampling: SamplingConfig) -> Selection:

@@ -75,6 +75,7 @@ class EquicontourSelector:
     """The published rule of NTLBG-LLM."""
 
     needs_fps = False
+    takes_query = False
     options_class = EquicontourOptions
 
     def select(self, view: ClipView, sampling: SamplingConfig) -> Selection:

@@ -75,6 +75,7 @@ class FarthestSelector:
     """``num_frames`` candidates such that no other one looks very different from all of them."""
 
     needs_fps = False
+    takes_query = False
     options_class = FeatureOptions
 
     def select(self, view: ClipView, sampling: SamplingConfig) -> Selection:

@@ -20,6 +20,7 @@ class FpsSelector:
     """
 
     needs_fps = True
+    takes_query = False
     options_class = NoOptions
 
     def select(self, view: ClipView, sampling: SamplingConfig) -> Selection:

@@ -40,6 +40,7 @@ class HybridSelector:
     """At least one frame of each of ``coverage_share * num_frames`` segments, by DPP over the whole clip."""
 
     needs_fps = False
+    takes_query = True
     options_class = HybridOptions
 
     def select(self, view: ClipView, sampling: SamplingConfig) -> Selection:

@@ -19,6 +19,7 @@ class KeyframeSelector:
     """Key frames of the stream, evenly among them; where there are too few, the widest gaps are filled."""
 
     needs_fps = False
+    takes_query = False
     options_class = NoOptions
 
     def select(self, view: ClipView, sampling: SamplingConfig) -> Selection:

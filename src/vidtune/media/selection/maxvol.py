@@ -99,6 +99,7 @@ class MaxvolSelector:
     """``num_frames`` candidates of locally largest volume."""
 
     needs_fps = False
+    takes_query = False
     options_class = MaxvolOptions
 
     def select(self, view: ClipView, sampling: SamplingConfig) -> Selection:

@@ -79,6 +79,7 @@ class MedoidsSelector:
     """``num_frames`` candidates that are each the middle of a group of like ones."""
 
     needs_fps = False
+    takes_query = False
     options_class = MedoidsOptions
 
     def select(self, view: ClipView, sampling: SamplingConfig) -> Selection:

@@ -56,6 +56,7 @@ class MotionSelector:
     """Frames at even steps of accumulated motion."""
 
     needs_fps = False
+    takes_query = False
     options_class = MotionOptions
 
     def select(self, view: ClipView, sampling: SamplingConfig) -> Selection:

@@ -3,7 +3,7 @@
 A model in 4 or 8 bit sees some frames nearly as the full one does and others distorted. How far is measured, not
 guessed: both towers embed every candidate, and the cosine distance between the two vectors is what a frame loses.
 
-Axis letters: ``t`` candidates, ``d`` features.
+Axis letter: ``t`` candidates.
 """
 
 from __future__ import annotations
@@ -11,7 +11,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Annotated
 
 import numpy as np
-from numpy.typing import NDArray
 from pydantic import Field
 
 from vidtune.media.selection._candidates import Candidates, FirstPassOptions, select_from_candidates, stretched
@@ -39,24 +38,11 @@ class QuantizationOptions(FirstPassOptions):
     """As of `dpp`."""
 
 
-def feature_loss(full_td: NDArray[np.floating], quantized_td: NDArray[np.floating]) -> NDArray[np.float64]:
-    """Return the cosine distance of each frame's two vectors: 0 when nothing is lost, at most 2.
-
-    Raises:
-        ValueError: If the two sets are not of the same frames and features.
-    """
-    if full_td.shape != quantized_td.shape:
-        raise ValueError(f"the two sets must be of one shape, found {full_td.shape} and {quantized_td.shape}.")
-    full, quantized = np.asarray(full_td, dtype=np.float64), np.asarray(quantized_td, dtype=np.float64)
-    lengths = np.linalg.norm(full, axis=1) * np.linalg.norm(quantized, axis=1)
-    cosines = np.einsum("td,td->t", full, quantized) / np.maximum(lengths, 1e-12)
-    return np.asarray(np.clip(1 - cosines, 0.0, 2.0), dtype=np.float64)
-
-
 class QuantizationSelector:
     """A DPP on the quantized features, weighed by how little each frame loses."""
 
     needs_fps = False
+    takes_query = False
     options_class = QuantizationOptions
 
     def select(self, view: ClipView, sampling: SamplingConfig) -> Selection:
@@ -64,10 +50,7 @@ class QuantizationSelector:
         options = QuantizationOptions(**sampling.options)
 
         def choose(candidates: Candidates) -> Selection:
-            loss_t = feature_loss(
-                view.features(options.embedder, candidates.rate_hz),
-                view.features(options.quantized_embedder, candidates.rate_hz),
-            )
+            loss_t = view.feature_loss(options.embedder, options.quantized_embedder, candidates.rate_hz)
             chosen = greedy_log_det(
                 candidates.features_td(options.quantized_embedder),
                 sampling.num_frames,

@@ -168,6 +168,7 @@ class RepresentativeSelector:
     """Frames nearest to the representative points of the clip's features."""
 
     needs_fps = False
+    takes_query = False
     options_class = RepresentativeOptions
 
     def select(self, view: ClipView, sampling: SamplingConfig) -> Selection:

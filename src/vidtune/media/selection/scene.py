@@ -87,6 +87,7 @@ class SceneSelector:
     """Frames at the middles of equal segments of every scene."""
 
     needs_fps = False
+    takes_query = False
     options_class = SceneOptions
 
     def select(self, view: ClipView, sampling: SamplingConfig) -> Selection:

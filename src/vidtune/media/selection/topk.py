@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -25,10 +27,20 @@ def most_relevant(relevance_t: NDArray[np.float64], num: int) -> list[int]:
     return [int(index) for index in np.argsort(-relevance_t, kind="stable")[:num]]
 
 
+def filled_up(reasons_by_index: Mapping[int, str], relevance_t: NDArray[np.float64], num: int) -> dict[int, str]:
+    """Return the choice of a rule that may give too few, with the most relevant others up to ``num``."""
+    filled = dict(reasons_by_index)
+    others = (index for index in most_relevant(relevance_t, len(relevance_t)) if index not in filled)
+    for index in itertools.islice(others, max(0, num - len(filled))):
+        filled[index] = f"relevance {relevance_t[index]:.2f}, fills up the budget"
+    return filled
+
+
 class TopkSelector:
     """The ``num_frames`` candidates of largest relevance."""
 
     needs_fps = False
+    takes_query = True
     options_class = FeatureOptions
 
     def select(self, view: ClipView, sampling: SamplingConfig) -> Selection:

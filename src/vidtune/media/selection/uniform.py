@@ -53,6 +53,7 @@ class UniformSelector:
     """``num_frames`` frames at the middle of equal segments of presentation time."""
 
     needs_fps = False
+    takes_query = False
     options_class = NoOptions
 
     def select(self, view: ClipView, sampling: SamplingConfig) -> Selection:

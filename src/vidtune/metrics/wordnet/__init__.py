@@ -1,5 +1,6 @@
-"""Synonyms of English words from WordNet 3.0: a compact table, its licence, and the script that made it."""
+"""English words from WordNet 3.0: synonyms and kinds of things, in compact tables with the scripts that made them."""
 
+from vidtune.metrics.wordnet._nouns import noun_similarity
 from vidtune.metrics.wordnet._synonyms import synonyms_of
 
-__all__ = ["synonyms_of"]
+__all__ = ["noun_similarity", "synonyms_of"]

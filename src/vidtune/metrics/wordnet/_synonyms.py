@@ -56,6 +56,11 @@ def synonyms_of(word: str) -> frozenset[str]:
     return frozenset(found)
 
 
+def base_forms_of_noun(word: str) -> set[str]:
+    """Return a noun and the forms that it may be the plural of."""
+    return _base_forms(word, "noun", _table()["noun"][1])
+
+
 def _base_forms(word: str, part: str, exceptions: dict[str, list[str]]) -> set[str]:
     if word in exceptions:
         return {word, *exceptions[word]}

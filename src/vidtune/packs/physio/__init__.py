@@ -10,6 +10,7 @@ from vidtune.packs.physio._annotations import PROMPT
 from vidtune.packs.physio._config import PhysioConfig
 from vidtune.packs.physio._synthesize import GENERATOR_VERSION, PhysioSummary
 from vidtune.packs.physio._synthesize import synthesize as _synthesize
+from vidtune.packs.physio._timing import write_timing_questions
 
 
 @dataclass(frozen=True)
@@ -26,4 +27,12 @@ class PhysioPack:
 
 PACK = PhysioPack()
 
-__all__ = ["GENERATOR_VERSION", "PACK", "PROMPT", "PhysioConfig", "PhysioPack", "PhysioSummary"]
+__all__ = [
+    "GENERATOR_VERSION",
+    "PACK",
+    "PROMPT",
+    "PhysioConfig",
+    "PhysioPack",
+    "PhysioSummary",
+    "write_timing_questions",
+]

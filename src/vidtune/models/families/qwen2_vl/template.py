@@ -34,7 +34,7 @@ def encode(
         raise ValueError("a batch needs at least one conversation.")
     tensors = _encode_clips(processor, [frames for _, frames in items if frames is not None])
     num_tokens = iter(_tokens_per_clip(processor, tensors.get("video_grid_thw")))
-    placeholder = processor.tokenizer.get_vocab()[VIDEO_PLACEHOLDER]
+    placeholder = processor.tokenizer.convert_tokens_to_ids(VIDEO_PLACEHOLDER)
 
     pad_id = processor.tokenizer.pad_token_id
     fill = end_of_turn_ids[0] if pad_id is None else int(pad_id)

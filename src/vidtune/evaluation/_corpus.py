@@ -1,0 +1,141 @@
+"""Metrics of a whole set of answers: what no mean over answers gives. One file each, in the folder ``corpus``.
+
+Each is a function of sums over samples, so that its interval comes from drawing whole clusters again, as elsewhere.
+
+Axis letters: ``n`` samples, ``s`` numbers a sample, ``b`` draws, ``k`` clusters.
+"""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Mapping, Sequence
+from typing import Any, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from vidtune.core.errors import BadUsage
+from vidtune.core.registry import Registry, parts_in_folder
+from vidtune.evaluation._config import EvaluateConfig
+from vidtune.evaluation._predictions import Prediction
+from vidtune.evaluation._scorer import ScoringContext
+from vidtune.metrics import bootstrap_totals
+
+Floats = NDArray[np.float64]
+
+
+class CorpusMetric(Protocol):
+    """A metric of a set of answers.
+
+    It may also have ``describe(rows_ns) -> dict[str, float]`` for numbers that sums do not give, such as a median;
+    those have no interval. And ``curves(texts, samples, context, rows_ns)`` for what is drawn and not printed, a
+    ``dict[str, list[dict[str, float]]]`` of points by the name of the curve.
+    """
+
+    @property
+    def label(self) -> str:
+        """Name of the family for people."""
+
+    def rows(
+        self,
+        texts: Sequence[str],
+        samples: Sequence[Prediction],
+        context: ScoringContext,
+        values: Mapping[str, Sequence[float | None]],
+    ) -> Floats | None:
+        """Return the numbers (n, s) that are added up; None where the metric does not apply.
+
+        Args:
+            texts: The answers.
+            samples: What they answer.
+            context: What metrics may know.
+            values: What the metrics of single answers gave, by their names.
+        """
+
+    def values(self, totals_bs: Floats) -> Mapping[str, Floats]:
+        """Return the metric's values (b,) by name for several totals; NaN where a total allows none."""
+
+
+_folder = importlib.import_module("vidtune.evaluation.corpus")
+corpus_metrics: Registry[CorpusMetric] = Registry(
+    "corpus_metric", parts_in_folder(_folder.__name__, _folder.__path__, "METRIC")
+)
+"""All of them by name; packages add theirs through the entry-point group ``vidtune.corpus_metric``."""
+
+
+def corpus_block(
+    names: Sequence[str],
+    samples: Sequence[Prediction],
+    clusters: Sequence[str],
+    context: ScoringContext,
+    values: Mapping[str, Sequence[float | None]],
+    config: EvaluateConfig,
+) -> tuple[dict[str, Any], dict[str, list[dict[str, float]]]]:
+    """Return value and interval of each metric of ``names`` that applies, by the names of the values; and their curves.
+
+    Raises:
+        BadUsage: If there is no corpus metric of a name.
+    """
+    texts = [sample.text or "" for sample in samples]
+    block: dict[str, Any] = {}
+    curves: dict[str, list[dict[str, float]]] = {}
+    for name in names:
+        try:
+            metric = corpus_metrics.get(name)
+        except LookupError as exc:
+            raise BadUsage(str(exc), "Name corpus metrics that there are.") from exc
+        rows_ns = metric.rows(texts, samples, context, values) if samples else None
+        if rows_ns is not None:
+            block |= _rows_of(metric, rows_ns, clusters, config)
+            draw = getattr(metric, "curves", None)
+            curves |= draw(texts, samples, context, rows_ns) if draw else {}
+    return block, curves
+
+
+def _rows_of(metric: CorpusMetric, rows_ns: Floats, clusters: Sequence[str], config: EvaluateConfig) -> dict[str, Any]:
+    totals_1s = rows_ns.sum(axis=0, keepdims=True)
+    found = metric.values(totals_1s)
+    num_clusters = len(set(clusters))
+    drawn: Mapping[str, Floats] = {}
+    method = "none: all samples come from one group"
+    if num_clusters > 1:
+        totals_bs = bootstrap_totals(rows_ns, clusters, num_resamples=config.num_resamples, seed=config.seed)
+        drawn = metric.values(totals_bs)
+        method = f"percentile bootstrap over {num_clusters} clusters"
+    block: dict[str, Any] = {}
+    for name, value in found.items():
+        if not np.isfinite(value[0]):
+            continue
+        low, high = _bounds(drawn.get(name), config.confidence)
+        block[name] = {
+            "family": metric.label,
+            "value": float(value[0]),
+            "ci_low": low,
+            "ci_high": high,
+            "confidence": config.confidence,
+            "interval_method": method,
+            "num_scored": len(rows_ns),
+            "num_clusters": num_clusters,
+        }
+    describe = getattr(metric, "describe", None)
+    for name, number in (describe(rows_ns) if describe else {}).items():
+        block[name] = {
+            "family": metric.label,
+            "value": float(number),
+            "ci_low": None,
+            "ci_high": None,
+            "confidence": config.confidence,
+            "interval_method": "none: no function of sums",
+            "num_scored": len(rows_ns),
+            "num_clusters": num_clusters,
+        }
+    return block
+
+
+def _bounds(drawn_b: Floats | None, confidence: float) -> tuple[float | None, float | None]:
+    kept_b = drawn_b[np.isfinite(drawn_b)] if drawn_b is not None else np.zeros(0)
+    # Where all draws agree, no interval can be had: not a certain one.
+    if len(kept_b) < 2 or np.ptp(kept_b) < 1e-12:
+        return None, None
+    low, high = np.quantile(kept_b, [(1 - confidence) / 2, (1 + confidence) / 2])
+    return float(low), float(high)

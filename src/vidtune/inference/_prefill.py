@@ -1,0 +1,135 @@
+"""Read prompts into a cache, in up to three steps: what all begin with, what questions of a clip share, and the rest.
+
+Each step reads tokens of several rows behind what was read before. Rows of unequal length are padded on the left, which
+leaves gaps in the middle; they are closed after every step, so the cache always looks as if the prompts had been read
+at once. The model's own rule gives the positions of the whole prompts, and the steps take theirs from it.
+
+Suffix letters: ``b`` rows, ``l`` tokens, ``v`` vocabulary.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import torch
+
+from vidtune.inference._cache import close_gaps, copy_rows, give_room, pad_left
+
+if TYPE_CHECKING:
+    from vidtune.inference._prompts import Prompts
+
+
+@dataclass(frozen=True)
+class Beginning:
+    """Rows as far as they have been read."""
+
+    cache: Any
+    mask_bl: torch.Tensor
+    last_position: torch.Tensor
+    """(..., b, 1): of the last token of each row; several kinds of position in front."""
+
+    logits_bv: torch.Tensor
+    """Of the next token."""
+
+
+class PromptReader:
+    """Reads prompts with one model, and remembers what they all begin with.
+
+    Args:
+        model: A transformers model.
+        only_last: Arguments by which it computes the logits of the last token alone.
+    """
+
+    def __init__(self, model: Any, only_last: dict[str, Any]) -> None:
+        self._model = model
+        self._only_last = only_last
+        self._opening_ids: tuple[int, ...] = ()
+        self._opening: Beginning | None = None
+
+    def read(self, prompts: Prompts) -> Beginning:
+        """Return one row for each request."""
+        inputs = prompts.inputs
+        # The model's own rule: multimodal rotary positions, or plain ones that skip the padding.
+        positions = self._model._prepare_position_ids_for_generation(inputs["input_ids"], dict(inputs))
+        if not prompts.num_opening and not any(prompts.rest_r):
+            return self._step(inputs, positions, None)
+        num_tokens = inputs["input_ids"].shape[1]
+        starts = [num_tokens - int(length) for length in inputs["attention_mask"].sum(1)]
+        after = self._read_opening(inputs, positions, starts[0], prompts.num_opening) if prompts.num_opening else None
+        spans = [
+            (start + prompts.num_opening, start + num_common)
+            for start, num_common in zip(starts, prompts.num_common_n, strict=True)
+        ]
+        if after is not None:
+            after = _repeat(after, [0] * len(spans), num_more=num_tokens)
+        common = self._step(_cut(inputs, spans), _cut_rows(positions, spans), after)
+        if not any(prompts.rest_r):
+            return common
+        return self._read_rest(prompts, positions, [stop for _, stop in spans], common)
+
+    def _read_opening(self, inputs: Any, positions: torch.Tensor, start: int, length: int) -> Beginning:
+        span = [(start, start + length)]
+        ids = tuple(inputs["input_ids"][0, start : start + length].tolist())
+        if self._opening is None or ids != self._opening_ids:
+            texts = {name: value[:1] for name, value in inputs.items() if value.shape == inputs["input_ids"].shape}
+            self._opening = self._step(_cut(texts, span), _cut_rows(positions[..., :1, :], span), None)
+            self._opening_ids = ids
+        return self._opening
+
+    def _read_rest(
+        self, prompts: Prompts, positions: torch.Tensor, stops: Sequence[int], common: Beginning
+    ) -> Beginning:
+        ids = prompts.inputs["input_ids"]
+        longest = max(map(len, prompts.rest_r))
+        rest = [pad_left(ids.new_tensor(tokens)[None], longest, 1) for tokens in prompts.rest_r]
+        mask = [pad_left(ids.new_ones(1, len(tokens)), longest, 1) for tokens in prompts.rest_r]
+        # Behind the clip there is text alone, whose positions of all kinds go up by one.
+        first = torch.cat(
+            [positions[..., row : row + 1, stops[row] : stops[row] + 1] for row in prompts.whose_r], dim=-2
+        )
+        mask_bl = torch.cat(mask)
+        shift_bl = (mask_bl.cumsum(1) - 1).clamp_min(0)
+        inputs = {"input_ids": torch.cat(rest), "attention_mask": mask_bl}
+        return self._step(inputs, first + shift_bl, _repeat(common, prompts.whose_r, num_more=longest))
+
+    def _step(self, inputs: Any, positions: torch.Tensor, after: Beginning | None) -> Beginning:
+        """Read ``inputs`` behind ``after``, whose cache is used up."""
+        given = dict(inputs)
+        mask_bl = given["attention_mask"]
+        if after is not None:
+            mask_bl = torch.cat([after.mask_bl, mask_bl], dim=1)
+            given |= {"attention_mask": mask_bl, "past_key_values": after.cache}
+        output = self._model(**given, position_ids=positions, use_cache=True, **self._only_last)
+        cache = give_room(output.past_key_values)
+        if after is not None:
+            mask_bl = close_gaps(cache, mask_bl)
+        return Beginning(cache, mask_bl, positions[..., -1:].clone(), output.logits[:, -1].float())
+
+
+def _repeat(beginning: Beginning, rows: Sequence[int], *, num_more: int) -> Beginning:
+    """Return a copy with these rows, some of them several times, and room to read on."""
+    select = torch.tensor(rows, device=beginning.mask_bl.device)
+    return Beginning(
+        copy_rows(beginning.cache, select, num_more),
+        beginning.mask_bl[select],
+        beginning.last_position.index_select(-2, select),
+        beginning.logits_bv[select],
+    )
+
+
+def _cut(inputs: Any, spans: Sequence[tuple[int, int]]) -> dict[str, torch.Tensor]:
+    """Return the columns of each row's span of what has one value a token, left-padded; the rest as it is."""
+    shape = inputs["input_ids"].shape
+    return {name: _cut_rows(value, spans) if value.shape == shape else value for name, value in inputs.items()}
+
+
+def _cut_rows(tensor: torch.Tensor, spans: Sequence[tuple[int, int]]) -> torch.Tensor:
+    """Return (..., b, l) with the columns of each row's span, left-padded with zeros."""
+    longest = max(stop - start for start, stop in spans)
+    rows = [
+        pad_left(tensor[..., row : row + 1, start:stop], longest, tensor.ndim - 1)
+        for row, (start, stop) in enumerate(spans)
+    ]
+    return torch.cat(rows, dim=-2)

@@ -1,0 +1,108 @@
+from collections import Counter
+
+import pytest
+from tests.data.writing import qved, write
+
+from vidtune.core.errors import BadUsage, ConfigInvalid, DataInvalid
+from vidtune.data import (
+    Sample,
+    SplitConfig,
+    Turn,
+    balance_classes,
+    describe_dataset,
+    read_dataset,
+    split_dataset,
+    take_subsets,
+)
+
+CLASSES = {"squats": 40, "lunges": 20, "heel lift": 3}
+
+
+@pytest.fixture
+def samples(tmp_path):
+    records = [qved(f"{name}/{n}.mp4", f"{name} - ok {n}") for name, count in CLASSES.items() for n in range(count)]
+    return read_dataset(write(tmp_path / "a.json", records)).samples
+
+
+def names(subset):
+    return {sample.sample_id for sample in subset}
+
+
+def test_subsets_are_nested_and_keep_the_mix_of_classes(samples):
+    found = take_subsets(samples, [1.0, 0.25, 0.5, 0.1])
+
+    assert list(found) == [0.1, 0.25, 0.5, 1.0]
+    for smaller, larger in zip(list(found.values()), list(found.values())[1:], strict=False):
+        assert names(smaller) < names(larger)
+    assert Counter(sample.label for sample in found[0.25]) == {"squats": 10, "lunges": 5, "heel lift": 1}
+    assert found[1.0] == list(samples)
+
+
+def test_subsets_depend_on_the_seed_alone(samples):
+    assert names(take_subsets(samples, [0.3], seed=1)[0.3]) == names(take_subsets(samples, [0.3, 0.9], seed=1)[0.3])
+    assert names(take_subsets(samples, [0.3], seed=1)[0.3]) != names(take_subsets(samples, [0.3], seed=2)[0.3])
+
+
+@pytest.mark.parametrize("ratios", [[], [0.0], [1.5], [-0.1, 0.5]])
+def test_what_is_no_share_is_refused(samples, ratios):
+    with pytest.raises(BadUsage, match="more than 0 and at most 1"):
+        take_subsets(samples, ratios)
+
+
+def test_balance_makes_classes_equal_by_leaving_out_or_taking_again(samples):
+    under, over = balance_classes(samples), balance_classes(samples, method="over")
+
+    assert set(Counter(sample.label for sample in under).values()) == {3}
+    assert set(Counter(sample.label for sample in over).values()) == {40}
+    assert len(names(over)) == len(over)
+    assert any(sample.sample_id.endswith("#again2") for sample in over)
+
+
+def test_more_than_a_class_has_is_refused_when_samples_are_left_out(samples):
+    with pytest.raises(DataInvalid, match="heel lift"):
+        balance_classes(samples, per_class=10)
+
+
+def window(recording, number, kind="moving"):
+    frames = [f"{recording}_{number * 32 + 4 * k}" for k in range(8)]
+    meta = {"frames": frames, "question_type": kind, "protocol": "surgvivqa"}
+    return Sample(
+        f"{recording}/{number}", f"frames/{recording}", (Turn("user", "?"), Turn("assistant", "yes")), meta=meta
+    )
+
+
+def test_a_split_by_time_leaves_a_gap_between_parts():
+    windows = [window(recording, n) for recording in ("a", "b") for n in range(20)]
+    config = SplitConfig(by="time", ratios={"train": 0.5, "test": 0.5}, guard=60)
+
+    result = split_dataset(windows, config)
+
+    for recording in ("a", "b"):
+        last = max(int(s.meta["frames"][-1].split("_")[1]) for s in result.parts["train"] if recording in s.video)
+        first = min(int(s.meta["frames"][0].split("_")[1]) for s in result.parts["test"] if recording in s.video)
+        assert first - last > 60
+    assert len(result.left_out) == 2 * 2
+    assert sum(map(len, result.parts.values())) + len(result.left_out) == 40
+
+
+def test_a_guard_without_time_and_windows_without_a_place_are_refused(samples):
+    with pytest.raises((ConfigInvalid, ValueError), match="no effect with by='video'"):
+        SplitConfig(by="video", guard=3)
+    with pytest.raises(DataInvalid, match="no place in their recording"):
+        split_dataset(samples, SplitConfig(by="time"))
+
+
+def test_types_of_questions_tell_what_is_right_without_looking():
+    windows = [window("a", n, "dye") for n in range(4)] + [window("b", n, "motion") for n in range(2)]
+
+    types = describe_dataset(windows).types
+
+    assert types["dye"].num_samples == 4
+    assert (types["dye"].num_answers, types["dye"].commonest_share) == (1, 1.0)
+
+
+def test_lengths_that_the_data_tells_are_taken_where_none_were_measured():
+    told = [Sample("a", "a.mp4", (Turn("user", "?"),), meta={"duration_s": 12.0})]
+
+    assert describe_dataset(told).total_duration_s == 12.0
+    assert describe_dataset(told, durations_s={"a.mp4": 10.0}).total_duration_s == 10.0

@@ -1,0 +1,84 @@
+"""Adapters that change while they are trained, killed in between, and shared by two processes."""
+
+from __future__ import annotations
+
+import signal
+
+import pytest
+import yaml
+
+from vidtune.config import dump_config
+from vidtune.core.rundir import RunDirectory
+from vidtune.training import train
+
+from .test_processes import run_to_end
+from .test_resume import finish, outcome, train_in_child
+
+KINDS = {
+    "ranks that move": {
+        "kind": "rank_budget",
+        "rank": 3,
+        "alpha": 6,
+        "modalities": ["vision", "projector", "language"],
+        "options": {"num_calibration_samples": 4, "reallocate_every_steps": 2, "reallocate_until_step": 6},
+    },
+    "temporal_lora": {"kind": "temporal_lora", "rank": 4, "modalities": ["vision", "language"], "options": {}},
+}
+
+
+@pytest.fixture(params=KINDS)
+def recipe_path(request, recipe, tmp_path):
+    path = tmp_path / "recipe.yaml"
+    config = recipe(
+        adapter=KINDS[request.param],
+        loop={"max_steps": 8, "accumulation": 2, "batch_size": 3},
+        augmentation={"brightness": 0.1},
+        save={"every_steps": 3},
+    )
+    path.write_text(dump_config(config))
+    return path
+
+
+def ranks_of(run):
+    plan = run.best / "rank_plan.yaml"
+    if not plan.exists():
+        return {}
+    return {name: row["rank"] for name, row in yaml.safe_load(plan.read_text())["matrices"].items()}
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(600)
+@pytest.mark.parametrize("point", ["step:4", "step:7"])
+def test_a_run_killed_across_a_move_of_ranks_ends_as_if_it_had_not_been(recipe_path, child_env, tmp_path, point):
+    """Ranks move after steps 2, 4 and 6, checkpoints are of steps 3 and 6: before the kill and to be done again."""
+    whole, killed = RunDirectory(tmp_path / "whole"), RunDirectory(tmp_path / "killed")
+    finish(recipe_path, whole)
+
+    child = train_in_child(recipe_path, killed, child_env, point)
+    assert child.returncode == -signal.SIGKILL, child.stderr
+    finish(recipe_path, killed)
+
+    assert outcome(killed) == outcome(whole)
+    assert ranks_of(killed) == ranks_of(whole)
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(600)
+def test_two_processes_learn_to_the_last_bit_what_one_learns(recipe_path, child_env, tmp_path):
+    one, two = RunDirectory(tmp_path / "one"), RunDirectory(tmp_path / "two")
+    for run, num_processes in ((one, 1), (two, 2)):
+        ended = run_to_end(recipe_path, run, child_env, num_processes)
+        assert ended.returncode == 0, ended.stderr
+
+    assert outcome(two) == outcome(one)
+    assert ranks_of(two) == ranks_of(one)
+
+
+@pytest.mark.slow
+def test_ranks_do_move_in_these_runs(recipe, tmp_path):
+    moving, fixed = RunDirectory(tmp_path / "moving"), RunDirectory(tmp_path / "fixed")
+    options = KINDS["ranks that move"]["options"]
+    for run, own in ((moving, options), (fixed, {"num_calibration_samples": options["num_calibration_samples"]})):
+        train(recipe(adapter={**KINDS["ranks that move"], "options": own}), run)
+
+    assert ranks_of(moving) != ranks_of(fixed)
