@@ -87,7 +87,11 @@ def test_the_verdict_says_whose_interval_it_is_and_what_not_looking_gets(tmp_pat
     assert sentences[0].startswith("The model was asked one question about 72 samples from 12 people; 72 answers")
     assert "% interval" in sentences[1]
     assert "the best fixed answer to each question, without looking at the video, scores 33.3 %" in sentences[1]
-    assert sentences[3].startswith("Likeness to the wording of the reference, not correctness: ")
+    [likeness] = [
+        text for text in sentences if text.startswith("Likeness to the wording of the reference, not correct")
+    ]
+    assert "Feedback, slot by slot" not in likeness, "it judges what is said"
+    assert any(text.startswith("Feedback, slot by slot is 0.") for text in sentences)
 
 
 def test_a_question_that_always_has_the_same_answer_is_set_apart(tmp_path):

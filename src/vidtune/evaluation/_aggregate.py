@@ -64,6 +64,7 @@ def metric_row(
     row: dict[str, Any] = {
         "label": metric.label,
         "kind": metric.kind,
+        "judges_content": getattr(metric, "judges_content", metric.kind == "proportion"),
         "field": metric.field,
         **describe_numbers(scored),
         "ci_low": interval.low,

@@ -72,8 +72,9 @@ class Score:
 class SampleMetric(Protocol):
     """A metric that scores answers one by one.
 
-    Two attributes it may have besides: ``class_prefix``, where ``<prefix>_true`` and ``<prefix>_predicted`` in its
-    fields make a confusion matrix; ``needs_embedder``, true where it uses ``ScoringContext.embedder``.
+    Attributes it may have besides: ``class_prefix``, where ``<prefix>_true`` and ``<prefix>_predicted`` in its
+    fields make a confusion matrix; ``needs_embedder``, true where it uses ``ScoringContext.embedder``;
+    ``judges_content``, whether the opposite of the right answer scores low, as for all proportions and no likeness.
     """
 
     @property

@@ -35,7 +35,10 @@ def write_verdict(
     warnings = [finding for finding in metrics["trust"] if finding["status"] == "warn"]
     sentences = [_asked(metrics, num_questions, pack)]
     sentences += [_describe(rows[name]) for name in leading]
-    sentences += [_text_scores(rows)] if any(row["kind"] == "score" for row in rows.values()) else []
+    scores = [row for name, row in rows.items() if row["kind"] == "score" and name not in leading]
+    sentences += [_describe(row) for row in scores if row["judges_content"]]
+    likenesses = [row for row in scores if not row["judges_content"]]
+    sentences += [_text_scores(likenesses)] if likenesses else []
     sentences += [_trust(problems, warnings)]
     if pack:
         sentences.append("Generated clips show that the machinery works; they do not show how real people would fare.")
@@ -105,8 +108,7 @@ def _describe(row: dict[str, Any]) -> str:
     return "; ".join(parts) + "."
 
 
-def _text_scores(rows: dict[str, Any]) -> str:
-    scores = [row for row in rows.values() if row["kind"] == "score"]
+def _text_scores(rows: Sequence[dict[str, Any]]) -> str:
     listed = ", ".join(
         f"{row['label']} {row['mean']:.3f}"
         + (
@@ -114,7 +116,7 @@ def _text_scores(rows: dict[str, Any]) -> str:
             if "blind_prior" in row["baselines"]
             else ""
         )
-        for row in scores
+        for row in rows
     )
     return (
         f"Likeness to the wording of the reference, not correctness: {listed}. It can be high for the opposite advice."

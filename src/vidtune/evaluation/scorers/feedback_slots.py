@@ -25,6 +25,7 @@ class FeedbackSlotMetric:
     label: str = "Feedback, slot by slot"
     field: str = "feedback_slots"
     kind: Literal["score", "proportion"] = "score"
+    judges_content: bool = True
     thresholds: Thresholds | None = Thresholds(green=0.7, yellow=0.4)
     baselines: tuple[str, ...] = ("blind_prior", "per_exercise_majority")
 
