@@ -100,6 +100,7 @@ def test_a_clip_that_kills_its_decoder_is_named_and_the_next_one_is_served(
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("worker")
 def test_after_a_hundred_kills_no_request_is_lost() -> None:
     answers = []
     for _ in range(100):
