@@ -1,5 +1,6 @@
 """Ways of tuning a model: attach, save, load, merge. The only room that knows PEFT and bitsandbytes."""
 
+from vidtune.adapters._bare import bare_model
 from vidtune.adapters._calibration import measuring_inputs, save_scales, use_saved_scales
 from vidtune.adapters._config import AdapterConfig, ModalitySettings
 from vidtune.adapters._deltas import TunedWeight, plain_weight, tuned_weights
@@ -23,7 +24,7 @@ from vidtune.adapters._record import (
     is_adapter_folder,
     processor_settings_of,
 )
-from vidtune.adapters._stages import Stage, find_stages, recording, stage_root
+from vidtune.adapters._stages import Stage, find_stages, recording
 from vidtune.adapters._table import ModalityRow, trainable_table
 from vidtune.adapters.temporal import (
     ClipGates,
@@ -61,6 +62,7 @@ __all__ = [
     "adapter_penalty",
     "after_step",
     "attach_adapter",
+    "bare_model",
     "base_of_adapter",
     "clip_gates",
     "draw_gate_map",
@@ -86,7 +88,6 @@ __all__ = [
     "recording",
     "save_adapter",
     "save_scales",
-    "stage_root",
     "takes_frame_signals",
     "trainable_table",
     "tuned_weights",

@@ -6,7 +6,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from vidtune.adapters._stages import plain_path, stage_root
+from vidtune.adapters._bare import bare_model
+from vidtune.adapters._stages import plain_path
 
 if TYPE_CHECKING:
     import torch
@@ -28,7 +29,7 @@ def tuned_weights(model: Any) -> Iterator[TunedWeight]:
 
     Weights are float32 and on the CPU.
     """
-    for path, module in stage_root(model).named_modules():
+    for path, module in bare_model(model).named_modules():
         if hasattr(module, "lora_temporal_gate"):
             continue  # what it adds differs from token to token: there is no one weight
         if hasattr(module, "get_delta_weight") and not getattr(module, "merged", False):

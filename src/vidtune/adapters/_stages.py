@@ -13,6 +13,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from vidtune.adapters._bare import bare_model
+
 if TYPE_CHECKING:
     import torch
 
@@ -32,11 +34,6 @@ class Stage:
     """Its module, from the root of the plain model."""
 
 
-def stage_root(model: Any) -> Any:
-    """Return the transformers model itself, without PEFT around it."""
-    return model.get_base_model() if hasattr(model, "get_base_model") else model
-
-
 def find_stages(model: Any, modality_of: Callable[[str], str]) -> list[Stage]:
     """Return the stages of ``model`` in the order of its modules.
 
@@ -46,7 +43,7 @@ def find_stages(model: Any, modality_of: Callable[[str], str]) -> list[Stage]:
     """
     import torch
 
-    root = stage_root(model)
+    root = bare_model(model)
     head = root.get_output_embeddings()
     found: list[Stage] = []
 
@@ -75,7 +72,7 @@ def recording(model: Any, stages: Sequence[Stage]) -> Iterator[dict[str, list[to
     A stage that runs several times has several outputs, in order. They are copies: a model may go on in place.
     """
     outputs: dict[str, list[torch.Tensor]] = {stage.path: [] for stage in stages}
-    modules = {plain_path(path): module for path, module in stage_root(model).named_modules() if _ORIGINAL not in path}
+    modules = {plain_path(path): module for path, module in bare_model(model).named_modules() if _ORIGINAL not in path}
     handles = []
 
     def listen(path: str) -> Callable[[Any, Any, Any], None]:

@@ -87,8 +87,10 @@ def _raise_cause(failures: Mapping[int, Any], folder: Path, num_processes: int) 
         sys.exit(causes[0].get("exit_status", 1))
     # The launcher itself ends the others, by SIGTERM.
     rank, failure = min(failures.items(), key=lambda item: item[1].exitcode == -signal.SIGTERM)
-    how = f"signal {failure.signal_name()}" if failure.exitcode < 0 else f"exit status {failure.exitcode}"
+    if failure.exitcode > 0:
+        sys.exit(failure.exitcode)  # it ended by itself and has said why
     raise TryAgain(
-        f"process {rank} of 0..{num_processes - 1} was ended from outside ({how}); the others were stopped.",
+        f"process {rank} of 0..{num_processes - 1} was ended from outside (signal {failure.signal_name()}); "
+        "the others were stopped.",
         "Run the same command again; it continues from the last checkpoint.",
     )

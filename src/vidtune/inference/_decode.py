@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
+from vidtune.adapters import bare_model
 from vidtune.inference._cache import add_rows, can_grow, keep_rows, pad_left
 from vidtune.inference._config import GenerationConfig
 from vidtune.inference._prefill import PromptReader
@@ -205,8 +206,7 @@ class _Chooser:
 
 def _takes(model: Any, argument: str) -> bool:
     """Whether the model's forward names ``argument``; an adapter's wrapper takes anything and passes it on."""
-    bare = model.get_base_model() if hasattr(model, "get_base_model") else model
-    return argument in inspect.signature(type(bare).forward).parameters
+    return argument in inspect.signature(type(bare_model(model)).forward).parameters
 
 
 @contextmanager

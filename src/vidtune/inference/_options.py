@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
+from vidtune.adapters import bare_model
 from vidtune.adapters.quantizers import quantizers
 from vidtune.core.errors import BadUsage, NotInstalled
 from vidtune.inference._config import PINNED_SOURCE
@@ -64,7 +65,7 @@ def attend_for_training(loaded: LoadedModel, name: str, longest_tokens: int) -> 
     Returns:
         A note for people; "" where nothing was changed.
     """
-    model = loaded.model.get_base_model() if hasattr(loaded.model, "get_base_model") else loaded.model
+    model = bare_model(loaded.model)
     is_worth_it = name == "auto" and loaded.device.type == "cpu" and longest_tokens <= _MAX_TOKENS_OF_PLAIN_ATTENTION
     if not is_worth_it or "text_config" not in model.config.sub_configs:
         return ""

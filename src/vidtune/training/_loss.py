@@ -14,6 +14,8 @@ from typing import Any
 
 import torch
 
+from vidtune.adapters import bare_model
+
 IGNORED_LABEL = -100
 
 SAMPLE_WEIGHTS = "sample_weights"
@@ -70,8 +72,3 @@ def full_loss_sum(model: Any, batch: Mapping[str, torch.Tensor]) -> torch.Tensor
 def count_supervised(batch: Mapping[str, torch.Tensor]) -> int:
     """Return how many tokens of the batch are learned."""
     return int((batch["labels"][:, 1:] != IGNORED_LABEL).sum())
-
-
-def bare_model(model: Any) -> Any:
-    """Return the transformers model inside a PEFT wrapper; its layers keep the adapter."""
-    return model.get_base_model() if hasattr(model, "get_base_model") else model

@@ -12,6 +12,7 @@ import torch
 
 from vidtune.adapters import (
     attach_adapter,
+    bare_model,
     fit_frame_signals,
     frame_inputs,
     quantization_config,
@@ -29,7 +30,6 @@ from vidtune.training._config import TrainConfig
 from vidtune.training._errors import TooManyDropped
 from vidtune.training._examples import Encode, ExampleStore, ReadFrames, Row, join_batch
 from vidtune.training._features import features_fit, may_reuse_features, with_features
-from vidtune.training._loss import bare_model
 from vidtune.training._optimizer import trained_parameters
 from vidtune.training._order import Schedule
 from vidtune.training._precision import Precision, choose_precision

@@ -8,11 +8,13 @@ know these adapters.
 from __future__ import annotations
 
 import json
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from vidtune.adapters._config import AdapterConfig
+from vidtune.adapters._kind import Modality
 from vidtune.core.durable import read_json, write_json
 from vidtune.core.errors import BadUsage, DataInvalid, ModelMismatch
 
@@ -87,6 +89,31 @@ def load(model: Any, folder: Path, install: Install, *, trainable: bool) -> Any:
         parameter.data = tensors[name].to(parameter.device)
         parameter.requires_grad_(trainable)
     return model
+
+
+class OwnKind(ABC):
+    """What these kinds do alike. A kind adds ``uses``, ``options_class``, ``attach`` and the two below."""
+
+    default_modalities: tuple[Modality, ...] = ("language",)
+
+    no_merge: str
+    """Why it cannot be worked into the weights."""
+
+    @abstractmethod
+    def install(self, model: Any, plan: dict[str, Any]) -> None:
+        """See ``Install``."""
+
+    def quantization_config(self, config: AdapterConfig, device: str) -> None:
+        return None
+
+    def save(self, model: Any, folder: Path) -> None:
+        save(model, folder)
+
+    def load(self, model: Any, folder: Path, *, trainable: bool) -> Any:
+        return load(model, folder, self.install, trainable=trainable)
+
+    def merge(self, model: Any) -> Any:
+        raise BadUsage(self.no_merge, "Serve base and adapter.")
 
 
 def put_in(parent: Any, name: str, module: Any) -> None:

@@ -6,13 +6,11 @@ follows the sublayer and not the sum with the residual. It cannot be merged: it 
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from vidtune.adapters._kind import Modality, Towers
+from vidtune.adapters._kind import Towers
 from vidtune.adapters.kinds import _own, _peft
 from vidtune.config import Config
-from vidtune.core.errors import BadUsage
 
 if TYPE_CHECKING:
     from vidtune.adapters._config import AdapterConfig
@@ -28,15 +26,12 @@ class BottleneckOptions(Config):
     """After attention and MLP, or only after the MLP (Pfeiffer et al. 2020, arXiv 2005.00247: half as many)."""
 
 
-class _Bottleneck:
+class _Bottleneck(_own.OwnKind):
     """See ``AdapterKind``."""
 
     uses: frozenset[str] = frozenset({"rank", "modalities"})
-    default_modalities: tuple[Modality, ...] = ("language",)
+    no_merge = "a bottleneck is not linear and cannot be merged into weights."
     options_class: type[Config] = BottleneckOptions
-
-    def quantization_config(self, config: AdapterConfig, device: str) -> None:
-        return None
 
     def attach(self, model: Any, config: AdapterConfig, towers: Towers) -> Any:
         """Put the networks in; their second matrices are zero, so nothing changes yet."""
@@ -46,16 +41,10 @@ class _Bottleneck:
                 if config.options["where"] == "both" or not _peft.is_attention(part):
                     places[part] = int(model.get_submodule(names[-1]).weight.shape[0])
         plan = {"places": places, "rank": config.rank, "activation": config.options["activation"]}
-        return _own.attach(model, plan, _install)
+        return _own.attach(model, plan, self.install)
 
-    def save(self, model: Any, folder: Path) -> None:
-        _own.save(model, folder)
-
-    def load(self, model: Any, folder: Path, *, trainable: bool) -> Any:
-        return _own.load(model, folder, _install, trainable=trainable)
-
-    def merge(self, model: Any) -> Any:
-        raise BadUsage("a bottleneck is not linear and cannot be merged into weights.", "Serve base and adapter.")
+    def install(self, model: Any, plan: dict[str, Any]) -> None:
+        _install(model, plan)
 
 
 def _install(model: Any, plan: dict[str, Any]) -> None:

@@ -10,10 +10,9 @@ Shapes: B samples, T tokens, D and O inputs and outputs of a layer, R rank.
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from vidtune.adapters._kind import Modality, Towers
+from vidtune.adapters._kind import Towers
 from vidtune.adapters.kinds import _own, _peft
 from vidtune.config import Config
 from vidtune.core.errors import BadUsage
@@ -31,15 +30,12 @@ class ModalityLoraOptions(Config):
     """There is nothing to set."""
 
 
-class _ModalityLora:
+class _ModalityLora(_own.OwnKind):
     """See ``AdapterKind``."""
 
     uses: frozenset[str] = frozenset({"rank", "alpha", "dropout", "modalities"})
-    default_modalities: tuple[Modality, ...] = ("language",)
+    no_merge = "modality_lora adds something else for text than for video and cannot be merged into weights."
     options_class: type[Config] = ModalityLoraOptions
-
-    def quantization_config(self, config: AdapterConfig, device: str) -> None:
-        return None
 
     def attach(self, model: Any, config: AdapterConfig, towers: Towers) -> Any:
         """Put the matrices in; the shared second ones are zero, so nothing changes yet."""
@@ -51,19 +47,10 @@ class _ModalityLora:
             "scale": config.alpha / config.rank,
             "dropout": config.dropout,
         }
-        return _own.attach(model, plan, _install)
+        return _own.attach(model, plan, self.install)
 
-    def save(self, model: Any, folder: Path) -> None:
-        _own.save(model, folder)
-
-    def load(self, model: Any, folder: Path, *, trainable: bool) -> Any:
-        return _own.load(model, folder, _install, trainable=trainable)
-
-    def merge(self, model: Any) -> Any:
-        raise BadUsage(
-            "modality_lora adds something else for text than for video and cannot be merged into weights.",
-            "Serve base and adapter.",
-        )
+    def install(self, model: Any, plan: dict[str, Any]) -> None:
+        _install(model, plan)
 
 
 def _media_tokens(config: Any) -> dict[str, list[int]]:

@@ -5,15 +5,13 @@ Without the paper's reparametrization by an MLP. It cannot be merged: it is no c
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 from pydantic import Field
 
-from vidtune.adapters._kind import Modality, Towers
+from vidtune.adapters._kind import Towers
 from vidtune.adapters.kinds import _own, _prefix_attention
 from vidtune.config import Config
-from vidtune.core.errors import BadUsage
 
 if TYPE_CHECKING:
     import torch
@@ -28,15 +26,12 @@ class PrefixOptions(Config):
     """Length of the prefix. Trained parameters and the cost of attention grow with it."""
 
 
-class _Prefix:
+class _Prefix(_own.OwnKind):
     """See ``AdapterKind``."""
 
     uses: frozenset[str] = frozenset({"modalities"})
-    default_modalities: tuple[Modality, ...] = ("language",)
+    no_merge = "a prefix is no change of weights and cannot be merged into them."
     options_class: type[Config] = PrefixOptions
-
-    def quantization_config(self, config: AdapterConfig, device: str) -> None:
-        return None
 
     def attach(self, model: Any, config: AdapterConfig, towers: Towers) -> Any:
         """Put small random keys and values in: the answers change a little at once."""
@@ -45,16 +40,10 @@ class _Prefix:
             "attentions": _prefix_attention.find_attentions(model, towers),
             "num_tokens": config.options["num_tokens"],
         }
-        return _own.attach(model, plan, _install)
+        return _own.attach(model, plan, self.install)
 
-    def save(self, model: Any, folder: Path) -> None:
-        _own.save(model, folder)
-
-    def load(self, model: Any, folder: Path, *, trainable: bool) -> Any:
-        return _own.load(model, folder, _install, trainable=trainable)
-
-    def merge(self, model: Any) -> Any:
-        raise BadUsage("a prefix is no change of weights and cannot be merged into them.", "Serve base and adapter.")
+    def install(self, model: Any, plan: dict[str, Any]) -> None:
+        _install(model, plan)
 
 
 def _install(model: Any, plan: dict[str, Any]) -> None:

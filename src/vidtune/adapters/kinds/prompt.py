@@ -8,12 +8,11 @@ cannot be merged: it is no change of weights.
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import Field
 
-from vidtune.adapters._kind import Modality, Towers
+from vidtune.adapters._kind import Towers
 from vidtune.adapters.kinds import _own, _prefix_attention
 from vidtune.config import Config
 from vidtune.core.errors import BadUsage
@@ -34,15 +33,12 @@ class PromptOptions(Config):
     """Begin with the vectors of random words, or with random numbers of their size."""
 
 
-class _Prompt:
+class _Prompt(_own.OwnKind):
     """See ``AdapterKind``."""
 
     uses: frozenset[str] = frozenset({"modalities"})
-    default_modalities: tuple[Modality, ...] = ("language",)
+    no_merge = "a prompt is no change of weights and cannot be merged into them."
     options_class: type[Config] = PromptOptions
-
-    def quantization_config(self, config: AdapterConfig, device: str) -> None:
-        return None
 
     def attach(self, model: Any, config: AdapterConfig, towers: Towers) -> Any:
         """Put the vectors in: the answers change at once."""
@@ -55,7 +51,7 @@ class _Prompt:
             "tower": _tower_of(attentions),
             "shape": [config.options["num_tokens"], int(model.get_input_embeddings().weight.shape[1])],
         }
-        _own.attach(model, plan, _install)
+        _own.attach(model, plan, self.install)
         words_vd = model.get_input_embeddings().weight.detach().float()
         vectors_nd = model.get_submodule(plan["tower"]).prompt.vectors
         with torch.no_grad():
@@ -65,14 +61,8 @@ class _Prompt:
                 vectors_nd.copy_(torch.randn(vectors_nd.shape) * words_vd.std().cpu())
         return model
 
-    def save(self, model: Any, folder: Path) -> None:
-        _own.save(model, folder)
-
-    def load(self, model: Any, folder: Path, *, trainable: bool) -> Any:
-        return _own.load(model, folder, _install, trainable=trainable)
-
-    def merge(self, model: Any) -> Any:
-        raise BadUsage("a prompt is no change of weights and cannot be merged into them.", "Serve base and adapter.")
+    def install(self, model: Any, plan: dict[str, Any]) -> None:
+        _install(model, plan)
 
 
 def _tower_of(attentions: list[str]) -> str:

@@ -14,7 +14,7 @@ import math
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
-from vidtune.adapters._stages import stage_root
+from vidtune.adapters._bare import bare_model
 from vidtune.adapters.rank_budget._allocate import Candidate, water_fill
 from vidtune.adapters.rank_budget._options import RankBudgetOptions
 from vidtune.adapters.rank_budget._planning import rank_bounds
@@ -96,7 +96,7 @@ def fit_ranks(model: Any, weights: Mapping[str, torch.Tensor]) -> None:
 
 def lora_layers(model: Any) -> Iterator[tuple[str, Any]]:
     """Yield every adapted layer with its name in the plain model."""
-    for path, module in stage_root(model).named_modules():
+    for path, module in bare_model(model).named_modules():
         if _ADAPTER in getattr(module, "lora_A", {}):
             yield path, module
 

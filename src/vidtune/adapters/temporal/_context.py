@@ -22,6 +22,7 @@ from typing import Any
 
 import torch
 
+from vidtune.adapters._bare import bare_model
 from vidtune.core.errors import BadUsage, ModelMismatch
 
 Control = str
@@ -236,7 +237,7 @@ class TemporalContext:
 
 def context_of(model: Any) -> TemporalContext | None:
     """Return what brings the signals to the layers of ``model``; None if it has no ``temporal_lora``."""
-    base = model.get_base_model() if hasattr(model, "get_base_model") else model
+    base = bare_model(model)
     context = getattr(base, "temporal_context", None)
     return context if isinstance(context, TemporalContext) else None
 

@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch import nn
 
+from vidtune.adapters._bare import bare_model
+
 if TYPE_CHECKING:
     from vidtune.adapters.temporal._context import TemporalContext
 
@@ -86,7 +88,7 @@ class OrderedGate(nn.Module):
 
 def gated_layers(model: Any) -> dict[str, tuple[Any, OrderedGate]]:
     """Return the layers that have a gate, with the gate of the active adapter, by name in the plain model."""
-    base = model.get_base_model() if hasattr(model, "get_base_model") else model
+    base = bare_model(model)
     return {
         name: (module, getattr(module, GATES)[module.active_adapters[0]])
         for name, module in base.named_modules()

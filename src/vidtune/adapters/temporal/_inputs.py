@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
+from vidtune.adapters._bare import bare_model
 from vidtune.core.errors import BadUsage
 
 if TYPE_CHECKING:
@@ -80,5 +81,4 @@ def takes_frame_signals(owner: Any) -> bool:
     kind = getattr(owner, "kind", None)
     if kind is not None:
         return bool(kind == "temporal_lora")
-    base = owner.get_base_model() if hasattr(owner, "get_base_model") else owner
-    return getattr(base, "temporal_context", None) is not None
+    return getattr(bare_model(owner), "temporal_context", None) is not None

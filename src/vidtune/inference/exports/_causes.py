@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from vidtune.adapters import plain_weight, stage_root, tuned_weights
+from vidtune.adapters import bare_model, plain_weight, tuned_weights
 from vidtune.inference.exports._certificate import Cause
 from vidtune.inference.exports._compare import compare_tensors, first_difference, padding_side
 from vidtune.inference.exports._pipeline import Pipeline, Tensors
@@ -146,7 +146,7 @@ def _padding_causes(evidence: Evidence) -> Iterator[Cause]:
 
 def _dropped_adapters(evidence: Evidence) -> Iterator[Cause]:
     """Compare weights: an export must be nearer to the tuned weight than to the base's."""
-    modules = dict(stage_root(evidence.candidate.model).named_modules())
+    modules = dict(bare_model(evidence.candidate.model).named_modules())
     beside = {tuned.path: tuned.tuned for tuned in tuned_weights(evidence.candidate.model)}
     dropped: dict[str, list[str]] = {}
     counts: dict[str, int] = {}
