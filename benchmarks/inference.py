@@ -40,6 +40,7 @@ os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 os.environ["HF_HUB_OFFLINE"] = "1"
 
 import torch
+from shapes import make_model_of_30m
 
 from vidtune.core.durable import write_json
 from vidtune.core.progress import silent
@@ -63,14 +64,6 @@ MORE_QUESTIONS = (
     "What mistakes are made, and how are they corrected?",
     "What is the person wearing?",
 )
-TEXT_30M = {
-    "hidden_size": 512,
-    "intermediate_size": 1536,
-    "num_hidden_layers": 6,
-    "num_attention_heads": 8,
-    "num_key_value_heads": 2,
-}
-VISION_30M = {"embed_dim": 384, "depth": 6, "num_heads": 6, "hidden_size": 512}
 RESULT = Path(__file__).parent / "results" / "inference.json"
 
 Answers = list[list[int]]
@@ -136,29 +129,6 @@ def ask_more(records: list[dict[str, Any]], num_questions: int) -> list[dict[str
             turns = [{"from": "human", "value": question}, answer]
             asked.append({**record, "id": f"{record['video']} {index}", "conversations": turns})
     return asked
-
-
-def make_model_of_30m(folder: Path) -> Path:
-    """Write a Qwen2-VL of about 30 million random parameters with nano's processor."""
-    nano = load_for_inference("nano", device="cpu", dtype="float32")  # first: it makes transformers importable anywhere
-    from transformers import Qwen2VLConfig, Qwen2VLForConditionalGeneration
-
-    config = Qwen2VLConfig.from_dict(nano.model.config.to_dict())
-    for name, value in TEXT_30M.items():
-        setattr(config.text_config, name, value)
-    config.text_config.rope_parameters = {"rope_type": "default", "rope_theta": 1e6, "mrope_section": [8, 12, 12]}
-    config.text_config.layer_types = None
-    config.text_config.layer_types = ["full_attention"] * TEXT_30M["num_hidden_layers"]
-    for name, value in VISION_30M.items():
-        setattr(config.vision_config, name, value)
-    torch.manual_seed(0)
-    model = Qwen2VLForConditionalGeneration(config)
-    for parameter in model.parameters():
-        if parameter.ndim > 1:
-            torch.nn.init.normal_(parameter, std=0.05)  # flatter logits would make ties of rounding errors
-    model.save_pretrained(folder)
-    nano.processor.save_pretrained(folder)
-    return folder
 
 
 def measure(arguments: argparse.Namespace, data: DataConfig, scratch: Path) -> dict[str, Any]:

@@ -3,9 +3,9 @@
 import pytest
 import torch
 
-from vidtune.core.errors import ConfigInvalid
+from vidtune.core.errors import ConfigInvalid, DiskFull
 from vidtune.core.rundir import RunDirectory
-from vidtune.training import read_history, train
+from vidtune.training import FeatureCache, read_history, train
 
 
 def losses(run):
@@ -43,6 +43,64 @@ def test_what_does_not_fit_into_memory_is_not_kept(recipe, tmp_path, monkeypatch
     train(recipe(limits={"memory_mib": 0}), RunDirectory(tmp_path / "run"))
 
     assert len(passes) == 1 + 6, "one to see what a clip takes, then one a step"
+
+
+def on_disk(tmp_path, **others):
+    return {"enabled": True, "folder": str(tmp_path / "cache"), **others}
+
+
+def test_another_run_takes_the_features_from_the_disk_with_equal_losses(recipe, tmp_path, monkeypatch):
+    passes = count_tower_passes(monkeypatch)
+    first, second, alone = (RunDirectory(tmp_path / name) for name in ("first", "second", "alone"))
+    train(recipe(feature_cache=on_disk(tmp_path)), first)
+    assert len(passes) == 10
+
+    train(recipe(feature_cache=on_disk(tmp_path), optim={"schedule": "constant"}), second)
+
+    assert len(passes) == 10, "nothing was computed anew"
+    train(recipe(optim={"schedule": "constant"}), alone)
+    assert losses(second) == losses(alone)
+
+
+def test_features_that_do_not_fit_into_memory_are_read_from_disk(recipe, tmp_path, monkeypatch):
+    passes = count_tower_passes(monkeypatch)
+    streamed, alone = RunDirectory(tmp_path / "streamed"), RunDirectory(tmp_path / "alone")
+
+    train(recipe(limits={"memory_mib": 0}, feature_cache=on_disk(tmp_path)), streamed)
+
+    assert len(passes) == 10
+    train(recipe(), alone)
+    assert losses(streamed) == losses(alone)
+
+
+def test_features_that_were_cleared_meanwhile_are_computed_again(recipe, tmp_path):
+    cleared, alone = RunDirectory(tmp_path / "cleared"), RunDirectory(tmp_path / "alone")
+
+    def clear(stage, *_):
+        if stage == "train":
+            FeatureCache(tmp_path / "cache").clear()
+
+    train(recipe(limits={"memory_mib": 0}, feature_cache=on_disk(tmp_path)), cleared, progress=clear)
+
+    train(recipe(), alone)
+    assert losses(cleared) == losses(alone)
+
+
+def test_other_weights_and_other_pixels_are_other_entries(recipe, tmp_path):
+    train(recipe(feature_cache=on_disk(tmp_path)), RunDirectory(tmp_path / "run"))
+    num_entries = FeatureCache(tmp_path / "cache").usage().num_entries
+
+    train(recipe(feature_cache=on_disk(tmp_path), sampling={"num_frames": 2}), RunDirectory(tmp_path / "frames"))
+
+    assert FeatureCache(tmp_path / "cache").usage().num_entries == 2 * num_entries
+
+
+def test_a_cache_that_cannot_keep_what_a_run_needs_ends_it_by_name(recipe, tmp_path):
+    (tmp_path / "file").touch()
+    config = recipe(limits={"memory_mib": 0}, feature_cache={"enabled": True, "folder": str(tmp_path / "file" / "in")})
+
+    with pytest.raises(DiskFull, match="cannot be kept on disk"):
+        train(config, RunDirectory(tmp_path / "run"))
 
 
 @pytest.mark.parametrize(

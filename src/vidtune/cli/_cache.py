@@ -1,7 +1,8 @@
-"""``vidtune data cache``: see and clear the cache of decoded frames."""
+"""``vidtune data cache``: see and clear what is kept on disk between runs."""
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from pathlib import Path
 
 import click
@@ -11,26 +12,25 @@ from vidtune.cli._shell import emit, json_option
 
 @click.command()
 @click.option(
-    "--folder", type=click.Path(file_okay=False), help="The cache; default: vidtune/frames in your cache folder."
+    "--folder", type=click.Path(file_okay=False), help="The cache; default: those below vidtune in your cache folder."
 )
-@click.option("--clear", is_flag=True, help="Remove all frames.")
+@click.option("--clear", is_flag=True, help="Remove everything.")
 @json_option
 def cache(folder: str | None, clear: bool, as_json: bool) -> None:
-    """Show how many decoded frames are kept on disk, or remove them.
+    """Show what is kept on disk of clips (decoded frames, features of frozen vision towers), or remove it.
 
-    Nothing is kept unless a run was told to: decoded frames show what the videos show.
+    Nothing is kept unless a run was told to: both show what the videos show.
     """
     from vidtune.media import FrameCache
+    from vidtune.training import FeatureCache
 
-    frames = FrameCache(None if folder is None else Path(folder))
-    num_removed = frames.clear() if clear else 0
-    usage = frames.usage()
-    record = {
-        "folder": str(usage.folder),
-        "num_entries": usage.num_entries,
-        "size_bytes": usage.size_bytes,
-        "num_removed": num_removed,
-    }
-    found = f"{usage.num_entries:,} clip(s), {usage.size_bytes / 1e6:,.1f} MB" if usage.num_entries else "empty"
-    removed = f"{num_removed:,} clip(s) removed; now " if clear else ""
-    emit(record, as_json, f"{usage.folder}: {removed}{found}")
+    record, lines = {}, []
+    for kind in (FrameCache, FeatureCache):
+        kept = kind(None if folder is None else Path(folder))
+        num_removed = kept.clear() if clear else 0
+        usage = kept.usage()
+        record[kind.name] = {**asdict(usage), "folder": str(usage.folder), "num_removed": num_removed}
+        found = f"{usage.num_entries:,} clip(s), {usage.size_bytes / 1e6:,.1f} MB" if usage.num_entries else "empty"
+        removed = f"{num_removed:,} clip(s) removed; now " if clear else ""
+        lines.append(f"{kind.name:9} {usage.folder}: {removed}{found}")
+    emit(record, as_json, "\n".join(lines))

@@ -8,5 +8,6 @@ from vidtune.config._base import (
     dump_config,
     load_recipe,
 )
+from vidtune.config._cache import CacheConfig
 
-__all__ = ["Config", "apply_overrides", "build_config", "config_hash", "dump_config", "load_recipe"]
+__all__ = ["CacheConfig", "Config", "apply_overrides", "build_config", "config_hash", "dump_config", "load_recipe"]

@@ -8,9 +8,9 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, field_validator, model_validator
 
 from vidtune.adapters.quantizers import quantizers
-from vidtune.config import Config
+from vidtune.config import CacheConfig, Config
 from vidtune.data import DataConfig
-from vidtune.media import FrameCacheConfig, ReadLimits, SamplingConfig
+from vidtune.media import ReadLimits, SamplingConfig
 
 PINNED_SOURCE = re.compile(r"[\w.-]+/[\w.-]+@[0-9a-f]{40}")
 """A hub id that cannot change under its name: with a whole commit behind it."""
@@ -108,7 +108,7 @@ class PredictConfig(Config):
     max_side_px: Annotated[int, Field(ge=16)] | None = None
     """Scale frames down on reading so that the longer side has at most this. None: the model's processor decides."""
 
-    frame_cache: FrameCacheConfig = FrameCacheConfig()
+    frame_cache: CacheConfig = CacheConfig()
     """Whether decoded frames are kept on disk for the next run."""
 
     quantization: str = "none"

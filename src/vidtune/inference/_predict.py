@@ -42,7 +42,7 @@ from vidtune.inference._reading import Clip, Footage, read_ahead
 from vidtune.inference._records import answer_record, error_record, qved_predictions, strip_name
 from vidtune.inference._request import Generation, Request, sort_for_reading
 from vidtune.inference._summary import PredictSummary, summarise
-from vidtune.media import FrameSet, read_frames, write_strip
+from vidtune.media import FrameCache, FrameSet, read_frames, write_strip
 from vidtune.models import LoadedModel
 
 _RECORD_BYTES = 4_096
@@ -129,7 +129,7 @@ class _Worker:
         self._config = config
         self._run = run
         self._log = log
-        self._frame_cache = config.frame_cache.open()
+        self._frame_cache = config.frame_cache.open(FrameCache)
         self.batch_size = BatchSize(config.batch_size)
         self._gates = gates
         self._engine: Engine[Clip] = Engine(loaded, config.generation, self.batch_size)

@@ -1,7 +1,6 @@
 """Clips: open, probe, sample, read. Every frame in vidtune comes through ``read_frames``."""
 
-from vidtune.media._cache import CacheUsage, FrameCache
-from vidtune.media._cache_config import FrameCacheConfig
+from vidtune.media._cache import FrameCache
 from vidtune.media._choice import Choice, choices_record, clip_curves, timed_selection
 from vidtune.media._clip import PacketSizes, ReadMode, Scan
 from vidtune.media._clip_view import ClipView
@@ -18,14 +17,12 @@ from vidtune.media._strip import write_strip
 from vidtune.media.embedding import Embedder, embedders
 
 __all__ = [
-    "CacheUsage",
     "Choice",
     "ClipSource",
     "ClipView",
     "Curve",
     "Embedder",
     "FrameCache",
-    "FrameCacheConfig",
     "FrameFolder",
     "FrameSet",
     "PacketSizes",

@@ -8,7 +8,7 @@ the same methods is served as well.
 from __future__ import annotations
 
 import inspect
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from types import SimpleNamespace
 from typing import Any
 
@@ -28,15 +28,41 @@ def takes_media_features(model: Any) -> bool:
     return FEATURES in inspect.signature(model.base_model.forward).parameters
 
 
-def replace_pixels(model: Any, inputs: Mapping[str, torch.Tensor]) -> dict[str, Any]:
-    """Return ``inputs`` with the features of their pixels in place of the pixels.
+def encode_pixels(model: Any, inputs: Mapping[str, torch.Tensor]) -> dict[str, Any]:
+    """Return the features of the pixels in ``inputs``, by kind of medium; empty where there are no pixels.
 
     Args:
         model: For which ``takes_media_features`` holds.
         inputs: Of one conversation or several.
     """
-    replaced: dict[str, Any] = dict(inputs)
     features = {}
+    for medium, (encode, arguments) in _encoders(model, inputs).items():
+        with torch.no_grad():
+            output = encode(**arguments, return_dict=True)
+        features[medium] = SimpleNamespace(**{name: output[name] for name in _KEPT if output.get(name) is not None})
+    return features
+
+
+def replace_pixels(model: Any, inputs: Mapping[str, torch.Tensor], features: Mapping[str, Any]) -> dict[str, Any]:
+    """Return ``inputs`` with the features of their pixels in place of the pixels."""
+    # What describes the pixels stays: positions are computed from it.
+    gone = {name for name in pixel_inputs(model, inputs) if name.startswith("pixel_")}
+    kept = {name: tensor for name, tensor in inputs.items() if name not in gone}
+    return {**kept, FEATURES: features} if features else kept
+
+
+def pixel_inputs(model: Any, inputs: Mapping[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+    """Return those of ``inputs`` that the features of their pixels depend on."""
+    used = [arguments.values() for _, arguments in _encoders(model, inputs).values()]
+    tensors = {id(tensor) for values in used for tensor in values}
+    return {name: tensor for name, tensor in inputs.items() if id(tensor) in tensors}
+
+
+def _encoders(
+    model: Any, inputs: Mapping[str, torch.Tensor]
+) -> dict[str, tuple[Callable[..., Any], dict[str, torch.Tensor]]]:
+    """Return, by medium that there is, the method that encodes it and its arguments."""
+    found = {}
     base = model.base_model
     for medium, pixels in _PIXELS.items():
         if pixels not in inputs:
@@ -44,17 +70,11 @@ def replace_pixels(model: Any, inputs: Mapping[str, torch.Tensor]) -> dict[str, 
         # Some models have one method for both.
         encode = getattr(base, f"get_{medium}_features", None) or base.get_image_features
         parameters = inspect.signature(encode).parameters
-        names = [name for name in parameters if name in inputs]
-        arguments = {name: inputs[name] for name in names}
+        arguments = {name: inputs[name] for name in parameters if name in inputs}
         if pixels not in parameters:
             arguments[next(iter(parameters))] = inputs[pixels]
-        with torch.no_grad():
-            output = encode(**arguments, return_dict=True)
-        features[medium] = SimpleNamespace(**{name: output[name] for name in _KEPT if output.get(name) is not None})
-        # What describes the pixels stays: positions are computed from it.
-        for name in {pixels, *(name for name in names if name.startswith("pixel_"))}:
-            del replaced[name]
-    return {**replaced, FEATURES: features} if features else replaced
+        found[medium] = (encode, arguments)
+    return found
 
 
 def join_features(rows: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
@@ -81,6 +101,39 @@ def count_bytes(features: Mapping[str, Any]) -> int:
     return sum(
         tensor.nbytes for output in features.values() for value in vars(output).values() for tensor in _flatten(value)
     )
+
+
+def features_to_tensors(features: Mapping[str, Any]) -> dict[str, torch.Tensor]:
+    """Return the features under flat names, as a safetensors file holds them."""
+    return {
+        f"{medium}.{name}.{kind}.{place}": tensor
+        for medium, output in features.items()
+        for name, value in vars(output).items()
+        for kind, parts in [("tensor", [value]) if isinstance(value, torch.Tensor) else (type(value).__name__, value)]
+        for place, tensor in enumerate(parts)
+    }
+
+
+def features_from_tensors(tensors: Mapping[str, torch.Tensor]) -> dict[str, Any]:
+    """Return what ``features_to_tensors`` was given."""
+    parts: dict[str, dict[tuple[str, str], list[tuple[int, torch.Tensor]]]] = {}
+    for flat, tensor in tensors.items():
+        medium, name, kind, place = flat.split(".")
+        parts.setdefault(medium, {}).setdefault((name, kind), []).append((int(place), tensor))
+    makers: dict[str, Callable[[list[torch.Tensor]], Any]] = {
+        "tensor": lambda one: one[0],
+        "list": list,
+        "tuple": tuple,
+    }
+    return {
+        medium: SimpleNamespace(
+            **{
+                name: makers[kind]([tensor for _, tensor in sorted(placed, key=lambda pair: pair[0])])
+                for (name, kind), placed in values.items()
+            }
+        )
+        for medium, values in parts.items()
+    }
 
 
 def _join(name: str, values: Sequence[Any]) -> Any:

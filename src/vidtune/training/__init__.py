@@ -11,6 +11,7 @@ from vidtune.training._config import (
     TrainConfig,
 )
 from vidtune.training._errors import LossNotFinite, TooManyDropped
+from vidtune.training._feature_cache import FeatureCache
 from vidtune.training._journal import History, read_history
 from vidtune.training._loop import Evaluator
 from vidtune.training._overfit import has_learned, overfit_config, overfit_verdict
@@ -22,6 +23,7 @@ __all__ = [
     "AugmentationConfig",
     "EvaluationConfig",
     "Evaluator",
+    "FeatureCache",
     "History",
     "LimitsConfig",
     "LoopConfig",

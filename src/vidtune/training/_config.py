@@ -7,11 +7,11 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, field_validator, model_validator
 
 from vidtune.adapters import AdapterConfig
-from vidtune.config import Config
+from vidtune.config import CacheConfig, Config
 from vidtune.core.errors import BadUsage
 from vidtune.data import DataConfig
 from vidtune.inference import ModelConfig
-from vidtune.media import FrameCacheConfig, SamplingConfig
+from vidtune.media import SamplingConfig
 
 Grouping = Literal["label", "subject"]
 Share = Annotated[float, Field(ge=0, le=1)]
@@ -283,8 +283,11 @@ class TrainConfig(Config):
     max_side_px: Annotated[int, Field(ge=16)] | None = None
     """Scale frames down on reading so that the longer side has at most this. None: the model's processor decides."""
 
-    frame_cache: FrameCacheConfig = FrameCacheConfig()
-    """Whether decoded frames are kept on disk for the next run."""
+    frame_cache: CacheConfig = CacheConfig()
+    """Whether decoded frames are kept on disk for the next run. They show what the videos show."""
+
+    feature_cache: CacheConfig = CacheConfig()
+    """Whether features of a frozen vision tower are kept on disk for the next run. They tell what the videos show."""
 
     adapter: AdapterConfig = AdapterConfig()
     """Which weights change."""

@@ -17,7 +17,7 @@ from zlib import crc32
 import numpy as np
 import torch
 
-from vidtune.core.errors import VidtuneError
+from vidtune.core.errors import DiskFull, VidtuneError
 from vidtune.core.hashing import hash_json
 from vidtune.core.progress import Progress, silent
 from vidtune.data import Sample, Turn
@@ -76,6 +76,7 @@ class ExampleStore:
         augmentation: Changes of the pixels; None for held-out samples.
         seed: Of the augmentation.
         keep_frames: Also keep the decoded frames, for measuring with generated answers.
+        in_memory: Completes a kept row by what of it lies on disk; None when that has gone.
     """
 
     def __init__(
@@ -87,6 +88,7 @@ class ExampleStore:
         augmentation: AugmentationConfig | None,
         seed: int,
         keep_frames: bool = False,
+        in_memory: Callable[[Row], Row | None] = lambda row: row,
     ) -> None:
         self.examples: list[Example] = []
         self.dropped: list[Dropped] = []
@@ -96,6 +98,7 @@ class ExampleStore:
         self._augmentation = augmentation if augmentation is not None and augmentation.is_active else None
         self._seed = seed
         self._keep_frames = keep_frames
+        self._in_memory = in_memory
         self._frames: dict[int, FrameSet] = {}
         self._rows: dict[tuple[int, int], Row] = {}
         self._num_versions = 1 if self._augmentation is None else self._augmentation.versions
@@ -130,7 +133,15 @@ class ExampleStore:
         """Return the inputs of one example as that epoch sees them, each tensor with a leading axis of 1."""
         version = epoch if self._num_versions is None else epoch % self._num_versions
         kept = self._rows.get((index, version))
-        return self._make_row(self.examples[index].sample, self.frames(index), version) if kept is None else kept
+        row = None if kept is None else self._in_memory(kept)
+        if row is None:
+            row = self._in_memory(self._make_row(self.examples[index].sample, self.frames(index), version))
+        if row is None:
+            raise DiskFull(
+                f"features of {self.examples[index].sample.sample_id} were computed and cannot be kept on disk.",
+                "Make room in the folder of feature_cache, or turn it off.",
+            )
+        return row
 
     def frames(self, index: int) -> FrameSet:
         """Return the unchanged frames of one example."""

@@ -1,14 +1,32 @@
-"""What a frozen vision tower makes of a clip, computed once instead of in every epoch."""
+"""What a frozen vision tower makes of a clip, computed once instead of in every epoch, and kept where there is room."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import MethodType
+from typing import Any
 
 from vidtune.core.errors import ConfigInvalid
-from vidtune.models import FEATURES, LoadedModel, move_features, replace_pixels, takes_media_features
+from vidtune.models import (
+    FEATURES,
+    LoadedModel,
+    encode_pixels,
+    move_features,
+    replace_pixels,
+    takes_media_features,
+)
 from vidtune.training._config import TrainConfig
 from vidtune.training._examples import Row, row_bytes
+from vidtune.training._feature_cache import FeatureCache, FeatureKeys
 from vidtune.training._precision import Precision, computing
+
+
+@dataclass(frozen=True)
+class StoredFeatures:
+    """Stands in a row for features that lie on disk."""
+
+    key: str
 
 
 def may_reuse_features(config: TrainConfig, loaded: LoadedModel) -> bool:
@@ -22,27 +40,84 @@ def may_reuse_features(config: TrainConfig, loaded: LoadedModel) -> bool:
     if config.augmentation.is_active and config.augmentation.versions is None:
         reasons.append("augmentation changes the pixels in every epoch (augmentation.versions limits that)")
     reasons += [f"{loaded.family.name} cannot be given features"] * (not takes_media_features(loaded.model))
-    if config.loop.reuse_features and reasons:
+    demanded = [
+        *["loop.reuse_features"] * bool(config.loop.reuse_features),
+        *["feature_cache.enabled"] * config.feature_cache.enabled,
+    ]
+    if demanded and reasons:
         raise ConfigInvalid(
-            f"loop.reuse_features is true, but {', and '.join(reasons)}.",
+            f"{' and '.join(demanded)} is true, but {', and '.join(reasons)}.",
             "Leave it out, or change what stands against.",
         )
     return config.loop.reuse_features is not False and not reasons
 
 
-def features_fit(rows: Iterable[Row], num_samples: int, budget_bytes: int) -> bool:
-    """Whether so many samples fit into memory, judged by the first row.
+class FeatureSource:
+    """Gives rows features in place of pixels: those on disk, or else new ones of the model.
 
-    It is all or none: a batch is given either pixels or features, and computing features again beside a training step
-    would have two threads in one model.
+    Args:
+        loaded: The model before an adapter is attached.
+        precision: What it computes in.
+        cache: Where features of all runs lie; None to keep none on disk.
     """
-    first = next(iter(rows), None)
-    return first is not None and row_bytes(first) * num_samples <= budget_bytes
+
+    def __init__(self, loaded: LoadedModel, precision: Precision, cache: FeatureCache | None) -> None:
+        self._loaded = loaded
+        self._precision = precision
+        self._cache = cache
+        self._keys = None if cache is None else FeatureKeys(loaded, precision)
+        self._leaves_on_disk = False
+
+    def fit(self, inputs: Row, num_rows: int, budget_bytes: int) -> str:
+        """Decide where features stay, judged by the inputs of one conversation; return where, in words.
+
+        In memory or on disk it is all or none: a batch is given either pixels or features. Where there is no room the
+        text is empty.
+        """
+        needed_bytes = row_bytes(self.replace_pixels(inputs)) * num_rows
+        if needed_bytes <= budget_bytes:
+            return "kept in memory" if self._cache is None else "kept in memory, and on disk for other runs"
+        if self._cache is None or needed_bytes > self._cache.max_bytes:
+            return ""
+        self._leaves_on_disk = True
+        _keep_towers_still(self._loaded)
+        return f"read from disk in every step: {needed_bytes / 2**20:,.0f} MiB are more than limits.memory_mib"
+
+    def replace_pixels(self, inputs: Row) -> Row:
+        """Return the inputs of one conversation with features, or where they lie on disk, in place of pixels."""
+        features, key = self._features(inputs)
+        row = replace_pixels(self._loaded.model, inputs, features)
+        return {**row, FEATURES: StoredFeatures(key)} if features and key and self._leaves_on_disk else row
+
+    def in_memory(self, row: Row) -> Row | None:
+        """Return a row with its features; None where they were on disk and are there no more."""
+        stored = row.get(FEATURES)
+        if not isinstance(stored, StoredFeatures):
+            return row
+        features = None if self._cache is None else self._cache.get(stored.key)
+        return None if features is None else {**row, FEATURES: features}
+
+    def _features(self, inputs: Row) -> tuple[Mapping[str, Any], str]:
+        """Return the features of the pixels on the CPU, and their key; it is empty without a cache."""
+        if self._cache is None or self._keys is None:
+            return self._compute(inputs), ""
+        key = self._keys.key_of(inputs)
+        features = self._cache.get(key)
+        if features is None:
+            features = self._compute(inputs)
+            self._cache.put(key, features)
+        return features, key
+
+    def _compute(self, inputs: Row) -> Mapping[str, Any]:
+        moved = {name: tensor.to(self._loaded.device) for name, tensor in inputs.items()}
+        with computing(self._precision, self._loaded.device, moved["input_ids"].shape[1]):
+            return move_features(encode_pixels(self._loaded.model, moved), "cpu")
 
 
-def with_features(loaded: LoadedModel, inputs: Row, precision: Precision) -> Row:
-    """Return the inputs of one conversation with features in place of pixels, on the CPU."""
-    moved = {name: tensor.to(loaded.device) for name, tensor in inputs.items()}
-    with computing(precision, loaded.device, moved["input_ids"].shape[1]):
-        row = replace_pixels(loaded.model, moved)
-    return {name: move_features(value, "cpu") if name == FEATURES else value.cpu() for name, value in row.items()}
+def _keep_towers_still(loaded: LoadedModel) -> None:
+    """Let the frozen towers stay in evaluation mode: features may be computed again while the rest is trained."""
+    for name, module in loaded.model.named_modules():
+        towers = {loaded.family.modality_of(f"{name}.{parameter}") for parameter, _ in module.named_parameters()}
+        if name and towers and towers <= {"vision", "projector"}:
+            module.eval()
+            module.train = MethodType(lambda self, mode=True: self, module)

@@ -29,7 +29,8 @@ from vidtune.training._balance import group_of, sample_weights
 from vidtune.training._config import TrainConfig
 from vidtune.training._errors import TooManyDropped
 from vidtune.training._examples import Encode, ExampleStore, ReadFrames, Row, join_batch
-from vidtune.training._features import features_fit, may_reuse_features, with_features
+from vidtune.training._feature_cache import FeatureCache
+from vidtune.training._features import FeatureSource, may_reuse_features
 from vidtune.training._optimizer import trained_parameters
 from vidtune.training._order import Schedule
 from vidtune.training._precision import Precision, choose_precision
@@ -89,17 +90,11 @@ def prepare(
         per_group = base.family.frame_policy.multiple
         return {**inputs, **frame_inputs(config.adapter, [frames.frames_thwc], frames_per_group=per_group)}
 
-    def encode_features(turns: Sequence[Turn], frames: FrameSet) -> Row:
-        return with_features(base, encode(turns, frames), precision)
+    features = FeatureSource(base, precision, config.feature_cache.open(FeatureCache))
+    reuses = may_reuse_features(config, base) and _find_room(features, config, data, encode, progress)
 
-    reuses = may_reuse_features(config, base) and features_fit(
-        (
-            encode_features(sample.turns, frames)
-            for sample, frames in _readable(data.train, clip_reader(config, config.data))
-        ),
-        len(data.train) * (config.augmentation.versions or 1) + len(data.held_out),
-        budget_bytes,
-    )
+    def encode_features(turns: Sequence[Turn], frames: FrameSet) -> Row:
+        return features.replace_pixels(encode(turns, frames))
 
     def make_store(samples: Sequence[Sample], source: DataConfig, stage: str, *, is_train: bool) -> ExampleStore:
         store = ExampleStore(
@@ -109,6 +104,7 @@ def prepare(
             augmentation=config.augmentation if is_train else None,
             seed=config.seed,
             keep_frames=not is_train and has_evaluator and world.is_main,
+            in_memory=features.in_memory,
         )
         store.prepare(samples, max_tokens=max_tokens, stage=stage, progress=progress, world=world)
         _limit_dropped(store, len(samples), config.limits.max_dropped_share, stage)
@@ -187,6 +183,20 @@ class _FirstLook:
         for index in order[:_NUM_LOOKED_AT].tolist():
             sample = self._store.examples[index].sample
             yield join_batch(self._loaded, [self._encode(sample.turns, self._store.frames(index))])
+
+
+def _find_room(
+    features: FeatureSource, config: TrainConfig, data: TrainingData, encode: Encode, progress: Progress
+) -> bool:
+    """Decide, judged by the first clip that can be read, whether and where features are kept, and say so."""
+    first = next(_readable(data.train, clip_reader(config, config.data)), None)
+    if first is None:
+        return False
+    sample, frames = first
+    num_rows = len(data.train) * (config.augmentation.versions or 1) + len(data.held_out)
+    note = features.fit(encode(sample.turns, frames), num_rows, config.limits.memory_mib * 2**20)
+    progress("features of the frozen tower", 1, 1, note or "not kept: neither limits.memory_mib nor a feature_cache")
+    return bool(note)
 
 
 def _readable(samples: Sequence[Sample], read: ReadFrames) -> Iterator[tuple[Sample, FrameSet]]:

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from vidtune.data import DataConfig, Sample, clip_source
-from vidtune.media import FrameSet, read_frames
+from vidtune.media import FrameCache, FrameSet, read_frames
 from vidtune.training._config import TrainConfig
 from vidtune.training._examples import ReadFrames
 
 
 def clip_reader(config: TrainConfig, source: DataConfig) -> ReadFrames:
     """Return what reads the clip of a sample as the recipe says: which frames, how large, kept on disk or not."""
-    cache = config.frame_cache.open()
+    cache = config.frame_cache.open(FrameCache)
 
     def read(sample: Sample) -> FrameSet:
         return read_frames(

@@ -35,7 +35,10 @@ from vidtune.models import (
     IGNORED_LABEL,
     BatchInputs,
     LoadedModel,
+    encode_pixels,
     families,
+    features_from_tensors,
+    features_to_tensors,
     join_features,
     load_model,
     replace_pixels,
@@ -268,7 +271,10 @@ class FamilyContract:
         rows = [dict(encode(loaded.processor, [(converse(QUESTION, ANSWER), frames)])) for frames in [*clips, None]]
         batch = loaded.family.join_training(loaded.processor, rows)
 
-        given = [replace_pixels(loaded.model, row) for row in rows]
+        model = loaded.model
+        encoded = [encode_pixels(model, row) for row in rows]
+        kept = [features_from_tensors(features_to_tensors(features)) for features in encoded]  # as a file holds them
+        given = [replace_pixels(model, row, features) for row, features in zip(rows, kept, strict=True)]
         features = join_features([row.pop(FEATURES) for row in given if FEATURES in row])
         without_pixels = loaded.family.join_training(loaded.processor, given)
 

@@ -9,27 +9,29 @@ from pathlib import Path
 import pytest
 from tests.media.clips_reference import CLIPS
 
-from vidtune.media import FrameCacheConfig
+from vidtune.config import CacheConfig
+from vidtune.media import FrameCache
 
 CLIP = CLIPS / "vp9.webm"
 ENTRY_BYTES = 4 * 64 * 48 * 3
 
 
 def test_nothing_is_kept_unless_a_recipe_says_so() -> None:
-    assert FrameCacheConfig().open() is None
+    assert CacheConfig().open(FrameCache) is None
 
 
 @pytest.mark.parametrize("setting", [{"folder": "somewhere"}, {"max_bytes": 5}])
 def test_a_setting_of_a_cache_that_is_off_is_refused(setting: dict[str, object]) -> None:
     with pytest.raises(ValueError, match="has no effect while enabled is false"):
-        FrameCacheConfig(**setting)
+        CacheConfig(**setting)
 
 
 def test_two_processes_of_one_recipe_share_a_cache_that_stays_within_its_bytes(tmp_path: Path) -> None:
     code = (
+        "from vidtune.config import CacheConfig\n"
         "from vidtune.media import *\n"
-        f"config = FrameCacheConfig(enabled=True, folder={str(tmp_path)!r}, max_bytes={4 * ENTRY_BYTES})\n"
-        "cache, here, four = config.open(), ReadLimits(is_isolated=False), SamplingConfig(num_frames=4)\n"
+        f"config = CacheConfig(enabled=True, folder={str(tmp_path)!r}, max_bytes={4 * ENTRY_BYTES})\n"
+        "cache, here, four = config.open(FrameCache), ReadLimits(is_isolated=False), SamplingConfig(num_frames=4)\n"
         f"read = lambda turn, kept: read_frames({str(CLIP)!r}, four, start_s=turn * 0.1, limits=here, cache=kept)\n"
         "truth = [read(turn, None).frames_thwc for turn in range(7)]\n"
         "for turn in range(70):\n"
@@ -39,6 +41,6 @@ def test_two_processes_of_one_recipe_share_a_cache_that_stays_within_its_bytes(t
     processes = [subprocess.Popen([sys.executable, "-W", "error", "-c", code]) for _ in range(2)]
 
     assert [process.wait() for process in processes] == [0, 0]
-    found = FrameCacheConfig(enabled=True, folder=tmp_path, max_bytes=4 * ENTRY_BYTES).open()
+    found = CacheConfig(enabled=True, folder=tmp_path, max_bytes=4 * ENTRY_BYTES).open(FrameCache)
     assert found is not None
     assert 0 < found.usage().size_bytes <= 4 * ENTRY_BYTES
