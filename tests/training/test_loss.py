@@ -49,9 +49,14 @@ def adapted(processor):
     return model
 
 
-def test_logits_on_supervised_positions_give_the_loss_and_the_gradients_of_all_logits(processor, rows):
+@pytest.mark.parametrize("chunk_tokens", [1024, 5])
+def test_logits_on_supervised_positions_give_the_loss_and_the_gradients_of_all_logits(
+    processor, rows, chunk_tokens, monkeypatch
+):
+    monkeypatch.setattr("vidtune.training._loss.CHUNK_TOKENS", chunk_tokens)
     batch = join_rows(rows, pad_token_id=0, left=False)
     model = adapted(processor)
+    assert count_supervised(batch) > 3 * 5
     ours = supervised_loss_sum(model, batch) / count_supervised(batch)
     ours.backward()
     gradients = {
@@ -65,6 +70,17 @@ def test_logits_on_supervised_positions_give_the_loss_and_the_gradients_of_all_l
     for name, parameter in model.named_parameters():
         if parameter.requires_grad:
             torch.testing.assert_close(gradients[name], parameter.grad, atol=1e-6, rtol=1e-4)
+
+
+def test_logits_never_exist_for_more_than_a_chunk(processor, rows, monkeypatch):
+    monkeypatch.setattr("vidtune.training._loss.CHUNK_TOKENS", 5)
+    model, seen = adapted(processor), []
+    model.get_output_embeddings().register_forward_hook(lambda _, __, logits: seen.append(len(logits)))
+
+    supervised_loss_sum(model, join_rows(rows, pad_token_id=0, left=False)).backward()
+
+    assert max(seen) == 5
+    assert len(seen) >= 2 * 4, "each chunk once forward and once backward"
 
 
 def test_the_loss_is_that_of_transformers(processor, rows):
