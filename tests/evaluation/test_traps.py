@@ -1,13 +1,15 @@
 """The traps that other tools fell into (see docs/scores.md): each is set here, and none closes."""
 
 import pytest
-from tests.evaluation.benchmark_runs import write_answers
+from tests.evaluation.benchmark_runs import FIXTURES, write_answers
 from tests.evaluation.writing import fail, make_record, write_run
 
-from vidtune.evaluation import EvaluateConfig, score_predictions
+from vidtune.core.durable import RecordLog
+from vidtune.evaluation import EvaluateConfig, metrics, score_predictions
 from vidtune.metrics import chrf, chrf_counts, rouge_l
 from vidtune.metrics.slots import lexicons, read_feedback, score_feedback
 
+ONE_ANSWER = {"question_type": "blue_dye_presence", "short_answer": "no"}
 FAST = EvaluateConfig(with_bert=False, num_resamples=300)
 PHYSIO = lexicons.get("physio")
 
@@ -81,6 +83,33 @@ def test_a_failed_sample_is_in_no_mean(tmp_path):
     assert metrics["errors_by_code"] == {"video_unreadable": 12}
 
 
+def test_an_empty_prediction_counts_beside_a_perfect_one(tmp_path):
+    """Left out, one empty and one perfect answer would have a ROUGE-L of 1."""
+    metrics = scored(write_run(tmp_path, [make_record(0), make_record(1, prediction="")]).path)
+
+    assert metrics["metrics"]["rouge_l"]["mean"] == 0.5
+    assert metrics["metrics"]["rouge_l"]["num_scored"] == 2
+    assert any(one["check"] == "empty" and one["message"].startswith("1 of 2") for one in metrics["trust"])
+
+
+def test_every_metric_there_is_gives_an_empty_prediction_nothing_but_the_published_rule_that_says_so(tmp_path):
+    run = write_answers(tmp_path, "surgvivqa/in_template.jsonl", lambda sample: "")
+    every = tuple(name for name in metrics.names() if name not in ("bert_score", "bert_similarity", "meteor_coco"))
+
+    rows = score_predictions(run.path, FAST.model_copy(update={"metrics": every})).metrics["metrics"]
+
+    lifted = {name for name, row in rows.items() if row["mean"] > 0}
+    assert lifted == {"baseline_match_compat"}
+
+
+def test_an_answer_that_was_given_without_a_frame_of_its_video_is_told(tmp_path):
+    metrics = scored(write_run(tmp_path, [make_record(n, **{"frames": None} if n < 3 else {}) for n in range(24)]).path)
+
+    told = next(one for one in metrics["trust"] if one["check"] == "frames")
+    assert told["status"] == "fail"
+    assert told["message"] == "3 of 24 answers were given without one frame of their video."
+
+
 def test_an_answer_about_a_video_that_could_not_be_read_is_told(tmp_path):
     said = "Error: could not open the video file."
     metrics = scored(write_run(tmp_path, [make_record(n, prediction=said if n < 3 else None) for n in range(24)]).path)
@@ -89,11 +118,34 @@ def test_an_answer_about_a_video_that_could_not_be_read_is_told(tmp_path):
 
 
 def test_types_with_one_answer_are_set_apart(tmp_path):
-    run = write_answers(tmp_path, "surgvivqa/in_template.jsonl")
-    groups = {row["group"]: row for row in scored(run.path)["groups"] if row["by"] == "question_type"}
+    run = write_answers(tmp_path / "a", "surgvivqa/in_template.jsonl")
+    varied = {row["group"]: row for row in scored(run.path)["groups"] if row["by"] == "question_type"}
+    with RecordLog(run.predictions) as log:
+        log.append_many(
+            {**record, "sample_id": f"dye{number}", "meta": {**record["meta"], **ONE_ANSWER}, "question": "Dye?"}
+            for number, record in enumerate(log.read())
+        )
+    metrics = scored(run.path)
 
-    assert set(groups) == {"scope_motion", "scope_motion_type"}
-    assert not any(row["is_single_answer"] for row in groups.values())
+    assert set(varied) == {"scope_motion", "scope_motion_type"}
+    assert not any(row["is_single_answer"] for row in varied.values())
+    groups = {row["group"]: row["is_single_answer"] for row in metrics["groups"] if row["by"] == "question_type"}
+    assert groups == {"scope_motion": False, "scope_motion_type": False, "blue_dye_presence": True}
+    row = metrics["metrics"]["answer_named"]
+    assert row["where_answers_vary"]["num_scored"] == row["num_scored"] // 2
+    assert "are set apart" in metrics["verdict"]["headline"]
+
+
+def test_the_same_clips_asked_about_in_other_words_are_a_leak_that_memory_answers(tmp_path):
+    """An overfit test whose clips and answers are those of training, only reworded, was once called free of leaks."""
+    run = write_answers(tmp_path, "surgvivqa/in_template.jsonl")
+    config = FAST.model_copy(update={"reference": FIXTURES / "surgvivqa" / "out_template.jsonl"})
+
+    found = score_predictions(run.path, config).metrics
+
+    told = next(one for one in found["trust"] if one["check"] == "leakage")
+    assert (told["status"], "evaluated clips are also in the training data" in told["message"]) == ("fail", True)
+    assert found["metrics"]["answer_named"]["baselines"]["nearest_training"]["mean"] == 1.0
 
 
 def test_one_video_has_no_interval(tmp_path):
@@ -111,7 +163,6 @@ def test_one_video_has_no_interval(tmp_path):
 def test_variants_of_punctuation_are_one_answer(tmp_path, said):
     from tests.evaluation.benchmark_runs import record_of
 
-    from vidtune.core.durable import RecordLog
     from vidtune.core.rundir import RunDirectory
     from vidtune.data import Sample, Turn
 

@@ -27,6 +27,18 @@ if TYPE_CHECKING:
 @click.option("--protocol", help="Judge by this protocol. [default: the one that the data names]")
 @click.option("--metric", "metrics", multiple=True, help="Run this metric instead of the protocol's; give several.")
 @click.option("--similarity", metavar="EMBEDDER", help="For retrieval: compare texts with videos by this model.")
+@click.option(
+    "--probe",
+    type=click.Choice(["video"]),
+    help="Ask the run's model again with blank, shuffled, reversed, wrong and no video: does it use the video?",
+)
+@click.option("--limit", type=click.IntRange(min=1), help="With --probe: only the first LIMIT samples.")
+@click.option(
+    "--near-copies/--no-near-copies",
+    "near_copies",
+    default=None,
+    help="Compare the pictures of evaluated and training clips. [default: up to 400 clips]",
+)
 @click.option("--no-bert", "--no_bert", "no_bert", is_flag=True, help="Leave BERT similarity out.")
 @click.option(
     "--use-bert", "--use_bert", "use_bert", is_flag=True, hidden=True, help="The default; kept for old scripts."
@@ -40,6 +52,9 @@ def evaluate(
     protocol: str | None,
     metrics: tuple[str, ...],
     similarity: str | None,
+    probe: str | None,
+    limit: int | None,
+    near_copies: bool | None,
     no_bert: bool,
     use_bert: bool,
     as_json: bool,
@@ -48,13 +63,15 @@ def evaluate(
 
     PREDICTIONS is a run directory, a predictions.jsonl, or a test_predictions.json of the QVED
     pipeline; several are scored one after the other. Scores and reports are written beside them,
-    and what a benchmark's server takes, where there is one.
+    and what a benchmark's server takes, where there is one. A probe that was stopped goes on where it was.
     """
     sources = [*runs, *([predictions] if predictions else [])]
     if not sources:
         raise click.UsageError("give at least one run directory or predictions file.")
     if no_bert and use_bert:
         raise click.UsageError("--no-bert and --use-bert exclude each other.")
+    if limit is not None and probe is None:
+        raise click.UsageError("--limit has no effect without --probe.")
     results = {}
     with progress_bar() as progress:
         for source in sources:
@@ -70,6 +87,9 @@ def evaluate(
                 protocol=protocol,
                 metrics=metrics,
                 similarity=similarity,
+                probe=probe,
+                limit=limit,
+                near_copies=near_copies,
             )
     text = "\n\n".join(f"{source}\n{result.to_text()}" for source, result in results.items())
     emit({source: result.to_record() for source, result in results.items()}, as_json, text)
@@ -86,15 +106,30 @@ def score_and_report(
     protocol: str | None = None,
     metrics: tuple[str, ...] = (),
     similarity: str | None = None,
+    probe: str | None = None,
+    limit: int | None = None,
+    near_copies: bool | None = None,
 ) -> EvaluationResult:
-    """Score one run, compare it with its baseline if there is one, and write its reports."""
-    from vidtune.evaluation import EvaluateConfig, compare_runs, score_predictions
+    """Score one run, probe it if asked, compare it with its baseline if there is one, and write its reports."""
+    from vidtune.evaluation import EvaluateConfig, compare_runs, score_predictions, score_probe
     from vidtune.reports import write_reports
 
     config = EvaluateConfig(
-        with_bert=with_bert, reference=reference, protocol=protocol, metrics=metrics, similarity=similarity
+        with_bert=with_bert,
+        reference=reference,
+        protocol=protocol,
+        metrics=metrics,
+        similarity=similarity,
+        near_copies=near_copies,
     )
     result = score_predictions(source or run.path, config, progress=progress)
+    if probe is not None:
+        from vidtune.inference import predict_conditions
+
+        probed = predict_conditions(run, run.probes / probe, limit=limit, progress=progress)
+        score_probe(run, probed, config, progress=progress)
+        # Once more, now that the probe is there: its verdict belongs to what the scores can be trusted for.
+        result = score_predictions(source or run.path, config, progress=progress)
     if baseline is not None:
         if not baseline.metrics.exists():
             score_predictions(baseline.path, config, progress=progress)

@@ -88,6 +88,20 @@ class RunDirectory:
         return self.path / "metrics.json"
 
     @property
+    def probes(self) -> Path:
+        """Folder of probes: what the answers depend on, as ``<probe>.json``, with the predictions in ``<probe>/``."""
+        return self.path / "probes"
+
+    def probe(self, name: str) -> Path:
+        """Return the file with the result of one probe."""
+        return self.probes / f"{name}.json"
+
+    @property
+    def leakage(self) -> Path:
+        """Folder of what was seen of evaluated and training clips when they were compared."""
+        return self.path / "leakage"
+
+    @property
     def comparison(self) -> Path:
         """Paired comparison with a baseline run."""
         return self.path / "comparison.json"

@@ -8,7 +8,8 @@ from vidtune.data._collect import CollectedClip, Collection, collect_clips
 from vidtune.data._config import DataConfig, load_samples
 from vidtune.data._degrade import DegradeSummary, degrade_dataset
 from vidtune.data._doctor import Diagnosis, Shared, diagnose
-from vidtune.data._leakage import Leak, find_leaks
+from vidtune.data._leakage import Leak, clip_families, find_leaks
+from vidtune.data._near_copies import ClipsOfTwoSets, NearCopies, NearCopy, clips_of_two_sets, find_near_copies
 from vidtune.data._probe import ProbedVideo, probe_videos
 from vidtune.data._quality import QualityThresholds, thresholds_named
 from vidtune.data._read import read_dataset
@@ -24,6 +25,7 @@ from vidtune.data.readers import Reader, Writer, readers
 
 __all__ = [
     "CheckReport",
+    "ClipsOfTwoSets",
     "CollectedClip",
     "Collection",
     "DataConfig",
@@ -33,6 +35,8 @@ __all__ = [
     "Diagnosis",
     "Finding",
     "Leak",
+    "NearCopies",
+    "NearCopy",
     "ProbedVideo",
     "QualityThresholds",
     "Reader",
@@ -47,7 +51,9 @@ __all__ = [
     "Writer",
     "balance_classes",
     "check_dataset",
+    "clip_families",
     "clip_source",
+    "clips_of_two_sets",
     "collect_clips",
     "degrade_dataset",
     "describe_dataset",
@@ -55,6 +61,7 @@ __all__ = [
     "encode_dataset",
     "errors_of",
     "find_leaks",
+    "find_near_copies",
     "load_samples",
     "mirror_sample",
     "mirror_turns",

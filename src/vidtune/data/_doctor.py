@@ -159,7 +159,7 @@ def diagnose(
     with RunLock(out):
         if is_fresh:
             (out / "ledger.jsonl").unlink(missing_ok=True)
-        examined, num_reused = _examine(collection.clips, config, out, num_workers, progress)
+        examined, num_reused = examine_with_ledger(collection.clips, config, out, num_workers, progress)
         records = tuple(_ledger_record(clip, examined) for clip in collection.clips)
         shared, alike_within = find_shared(collection, records)
         judged = [(record["video"], record["label"], record) for record in records]
@@ -191,7 +191,7 @@ def find_shared(
     families = find_families(record["video"] for record in records)
     by_video = {record["video"]: record for record in records}
     within = []
-    for kind, left, right in (*_copies(records), *_near_duplicates(records)):
+    for kind, left, right in (*exact_copies(records), *near_duplicates(records)):
         splits = tuple(sorted({*by_video[left]["splits"], *by_video[right]["splits"]}))
         if len(splits) == 1:
             within.append((left, right))
@@ -201,7 +201,7 @@ def find_shared(
     return tuple(shared), tuple(within)
 
 
-def _examine(
+def examine_with_ledger(
     clips: Iterable[CollectedClip], config: ExamineConfig, out: Path, num_workers: int | None, progress: Progress
 ) -> tuple[dict[Path, Mapping[str, Any]], int]:
     """Return a record for each file, taking those that an earlier examination left where they still hold."""
@@ -249,7 +249,7 @@ def _ledger_record(clip: CollectedClip, examined: Mapping[Path, Mapping[str, Any
     return {**found, **about}
 
 
-def _copies(records: Sequence[Mapping[str, Any]]) -> list[tuple[SharedKind, str, str]]:
+def exact_copies(records: Sequence[Mapping[str, Any]]) -> list[tuple[SharedKind, str, str]]:
     """Return clips whose files are the same to the last byte under different names."""
     by_content: dict[str, list[str]] = {}
     for record in records:
@@ -258,7 +258,8 @@ def _copies(records: Sequence[Mapping[str, Any]]) -> list[tuple[SharedKind, str,
     return [("copy", videos[0], other) for videos in by_content.values() for other in videos[1:]]
 
 
-def _near_duplicates(records: Sequence[Mapping[str, Any]]) -> list[tuple[SharedKind, str, str]]:
+def near_duplicates(records: Sequence[Mapping[str, Any]]) -> list[tuple[SharedKind, str, str]]:
+    """Return clips that show the same in files that differ, by their fingerprints."""
     # The media room loads PyAV and OpenCV; reading annotations should not.
     from vidtune.media.quality import Fingerprint, find_near_duplicates
 

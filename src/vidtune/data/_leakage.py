@@ -70,6 +70,13 @@ def find_families(videos: Iterable[str]) -> dict[str, str]:
     return {video: _original_of(stem, originals) for video, stem in stems.items()}
 
 
+def clip_families(videos: Iterable[str]) -> dict[str, str]:
+    """Return what ``find_families`` does, by the paths as they are written."""
+    written = list(dict.fromkeys(videos))
+    families = find_families(written)
+    return {video: families[clean_path(video)] for video in written}
+
+
 def _original_of(stem: str, originals: set[str]) -> str:
     match = _COPY.fullmatch(stem)
     while match is not None:

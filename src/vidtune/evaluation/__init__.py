@@ -4,6 +4,7 @@ from vidtune.evaluation._compare import Comparison, compare_runs
 from vidtune.evaluation._config import EvaluateConfig
 from vidtune.evaluation._corpus import CorpusMetric, corpus_metrics
 from vidtune.evaluation._predictions import Prediction, PredictionFile, read_predictions
+from vidtune.evaluation._probe import ProbeResult, score_probe
 from vidtune.evaluation._protocol import ScoringProtocol, Submission, protocols
 from vidtune.evaluation._quick import quick_metrics
 from vidtune.evaluation._score import EvaluationResult, score_predictions
@@ -16,6 +17,7 @@ __all__ = [
     "EvaluationResult",
     "Prediction",
     "PredictionFile",
+    "ProbeResult",
     "SampleMetric",
     "Score",
     "ScoringContext",
@@ -28,4 +30,5 @@ __all__ = [
     "quick_metrics",
     "read_predictions",
     "score_predictions",
+    "score_probe",
 ]

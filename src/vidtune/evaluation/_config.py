@@ -37,6 +37,9 @@ class EvaluateConfig(Config):
     lexicon: str = "physio"
     """Domain whose words feedback is read with: `physio` or `surgical`."""
 
+    near_copies: bool | None = None
+    """Compare the pictures of evaluated clips with those of training, where both are at hand. None: up to 400 clips."""
+
     confidence: Annotated[float, Field(gt=0.5, lt=1)] = 0.95
     """Of every interval."""
 

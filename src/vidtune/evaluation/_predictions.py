@@ -51,6 +51,11 @@ class Prediction:
         return (found,) if isinstance(found, str) and found.strip() else self.references
 
     @property
+    def question_kind(self) -> str:
+        """What questions are alike by: the type that the data gives, else the very words."""
+        return str(self.meta.get("question_type") or self.question)
+
+    @property
     def options(self) -> tuple[str, ...]:
         """The options of a multiple-choice question; empty for any other."""
         found = self.meta.get("options")

@@ -33,7 +33,7 @@ def blind_prior(
     on the reference answers, by the same metric. Questions with fewer than five reference answers
     share one constant.
     """
-    values = _score_constants(metric, samples, reference, context, _kind_of)
+    values = _score_constants(metric, samples, reference, context, lambda sample: sample.question_kind)
     return Baseline(values, f"best constant answer per question, chosen from {reference.description}")
 
 
@@ -50,9 +50,12 @@ def per_exercise_majority(
     return Baseline(values, described)
 
 
-def _kind_of(sample: Prediction) -> str:
-    """Return what questions are alike by: the type that the data gives, else the very words."""
-    return str(sample.meta.get("question_type") or sample.question)
+def nearest_training(
+    metric: SampleMetric, samples: Sequence[Prediction], answers: Sequence[str], context: ScoringContext
+) -> Baseline:
+    """Score the answers of the nearest training samples (``nearest_answers``): what memory gets without looking."""
+    values = tuple(score.value for score in metric.compute(answers, samples, context))
+    return Baseline(values, "answer of the nearest training sample: by question, then clip, time and person")
 
 
 def _score_constants(

@@ -33,6 +33,9 @@ class ReferenceSet:
     description: str
     """Where they come from, for people."""
 
+    videos: Path | None = None
+    """Folder of their clips, where a recipe says it."""
+
 
 def find_reference(predictions: Sequence[Prediction], run: RunDirectory, asked: Path | None) -> ReferenceSet:
     """Return the training answers, or the evaluated ones where no training answers are known.
@@ -44,10 +47,10 @@ def find_reference(predictions: Sequence[Prediction], run: RunDirectory, asked: 
         VidtuneError: If the path asked for cannot be read. A path only found is passed over.
     """
     if asked is not None:
-        return _read_training_answers(asked)
-    for path in _likely_paths(run):
+        return _read_training_answers(asked, videos_of(run))
+    for path, videos in _likely_paths(run):
         try:
-            return _read_training_answers(path)
+            return _read_training_answers(path, videos)
         except VidtuneError:
             # Only a guess: an unreadable neighbour is no fault of the evaluation.
             continue
@@ -104,30 +107,38 @@ def _pack_name(folder: Path) -> str:
     return str(name or folder.name)
 
 
-def _read_training_answers(path: Path) -> ReferenceSet:
+def videos_of(run: RunDirectory) -> Path | None:
+    """Return the folder of the clips that a run was made from; None where its recipe names none."""
+    videos = _section(run, "data").get("videos")
+    return Path(videos) if isinstance(videos, str) else None
+
+
+def _read_training_answers(path: Path, videos: Path | None) -> ReferenceSet:
     from vidtune.data import read_dataset
 
     samples = as_reference([sample for sample in read_dataset(path).samples if sample.is_answered])
     if not samples:
         raise DataInvalid(f"{path} has no answers to learn a baseline from.", "Name the annotations trained on.")
-    return ReferenceSet(samples, True, f"{len(samples):,} training answers of {path.name}")
+    return ReferenceSet(samples, True, f"{len(samples):,} training answers of {path.name}", videos)
 
 
-def _likely_paths(run: RunDirectory) -> list[Path]:
-    found = []
+def _likely_paths(run: RunDirectory) -> list[tuple[Path, Path | None]]:
+    """Return annotation files that the model may have learned from, with the folders of their clips."""
+    found: dict[Path, Path | None] = {}
     source = _section(run, "model").get("source")
     if isinstance(source, str):
         # The model may be named by its run directory or by a checkpoint inside it.
         for folder in (Path(source), *list(Path(source).parents)[:2]):
             trained_on = _section(RunDirectory(folder), "data").get("path")
             if isinstance(trained_on, str):
-                found.append(Path(trained_on))
+                found.setdefault(Path(trained_on), videos_of(RunDirectory(folder)))
     evaluated = _section(run, "data").get("path")
     if isinstance(evaluated, str):
         path = Path(evaluated)
         names = [path.name.replace(split, "train") for split in _EVALUATED_SPLITS if split in path.name]
-        found += [path.with_name(name) for name in names]
-    return [path for path in dict.fromkeys(found) if path.is_file()]
+        for name in names:
+            found.setdefault(path.with_name(name), videos_of(run))
+    return [(path, videos) for path, videos in found.items() if path.is_file()]
 
 
 def _section(run: RunDirectory, name: str) -> Mapping[str, Any]:

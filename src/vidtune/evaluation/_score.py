@@ -10,7 +10,7 @@ from typing import Any
 
 from vidtune.core.durable import RecordLog, write_atomic, write_json
 from vidtune.core.progress import Progress, silent
-from vidtune.data import require_answers
+from vidtune.data import NearCopies, require_answers
 from vidtune.evaluation._aggregate import (
     choose_clusters,
     classification_block,
@@ -18,19 +18,36 @@ from vidtune.evaluation._aggregate import (
     metric_row,
     timing_block,
 )
+from vidtune.evaluation._agreement import agreement_block
 from vidtune.evaluation._config import EvaluateConfig
 from vidtune.evaluation._corpus import corpus_block
+from vidtune.evaluation._evidence import Evidence
+from vidtune.evaluation._frames_seen import frames_block
+from vidtune.evaluation._look import look_for_copies
+from vidtune.evaluation._nearest import nearest_answers
 from vidtune.evaluation._predictions import Prediction, PredictionFile, read_predictions
-from vidtune.evaluation._priors import Baseline, blind_prior, per_exercise_majority
+from vidtune.evaluation._priors import Baseline, blind_prior, nearest_training, per_exercise_majority
+from vidtune.evaluation._probe_file import read_probe
 from vidtune.evaluation._protocol import ScoringProtocol, find_protocol
 from vidtune.evaluation._reference import ReferenceSet, find_pack, find_reference
 from vidtune.evaluation._scorer import SampleMetric, Score, ScoringContext, metrics_named
-from vidtune.evaluation._trust import Evidence, run_checks
+from vidtune.evaluation._slices import always_answered_alike, single_answer_block
+from vidtune.evaluation._trust import run_checks
 from vidtune.evaluation._verdict import write_verdict
 from vidtune.evaluation.scorers.exercise_identification import true_exercise
 from vidtune.metrics import collect_wordings, derive_catalogue
 
 SCHEMA = 1
+_OF_VARIED = (
+    "mean",
+    "ci_low",
+    "ci_high",
+    "confidence",
+    "interval_method",
+    "num_scored",
+    "num_clusters",
+    "baselines",
+)
 
 
 @dataclass(frozen=True)
@@ -85,7 +102,8 @@ def score_predictions(
     scored = _score_all(file, reference, context, config, protocol, progress)
     records = _score_records(file.predictions, scored)
     _replace_log(file.run.scores, records)
-    metrics = _summarise(file, reference, scored, records, config, protocol, context)
+    looked = look_for_copies(file.predictions, reference, file.run, config.near_copies, progress)
+    metrics = _summarise(file, reference, scored, records, config, protocol, context, looked)
     metrics["protocol"] = name
     write_json(file.run.metrics, metrics)
     return EvaluationResult(file.run.metrics, file.run.scores, metrics)
@@ -155,12 +173,15 @@ def _score_all(
     metrics = metrics_named(names, with_bert=config.with_bert, with_added=not config.metrics)
     metrics = metrics if answered else []
     found = []
+    remembered = nearest_answers(answered, reference.samples) if reference.is_training and metrics else []
     for number, metric in enumerate(metrics, start=1):
         scores = tuple(metric.compute(texts, answered, context))
         baselines: dict[str, Baseline] = {}
         if any(score.value is not None for score in scores):
             if "blind_prior" in metric.baselines:
                 baselines["blind_prior"] = blind_prior(metric, answered, reference, context)
+                if remembered:
+                    baselines["nearest_training"] = nearest_training(metric, answered, remembered, context)
             if "per_exercise_majority" in metric.baselines:
                 majority = per_exercise_majority(metric, answered, reference, context)
                 baselines |= {"per_exercise_majority": majority} if majority else {}
@@ -206,22 +227,35 @@ def _summarise(
     config: EvaluateConfig,
     protocol: ScoringProtocol,
     context: ScoringContext,
+    looked: tuple[NearCopies | None, str],
 ) -> dict[str, Any]:
     answered = file.answered
     cluster, clusters = choose_clusters(answered or file.predictions)
     rows = {}
+    is_alike = always_answered_alike(answered)
     for one in scored:
         row = metric_row(one.metric, [score.value for score in one.scores], clusters, one.baselines, config)
         if row is not None:
-            rows[one.metric.name] = row
+            rows[one.metric.name] = row | {"where_answers_vary": _varied_row(one, is_alike, clusters, config)}
     prefixes = [prefix for one in scored if (prefix := getattr(one.metric, "class_prefix", None))]
     classes = _classification(prefixes, records, answered, clusters, config)
     values = {one.metric.name: [score.value for score in one.scores] for one in scored}
     leading = next(iter(rows), None)
     corpus, curves = corpus_block(protocol.corpus, answered, clusters, context, values, config)
     num_clusters = len(set(clusters))
+    probe = read_probe(file.run)
     evidence = Evidence(
-        file.predictions, reference, cluster, num_clusters, rows, tuple(records), num_expected=file.num_expected
+        file.predictions,
+        reference,
+        cluster,
+        num_clusters,
+        rows,
+        tuple(records),
+        num_expected=file.num_expected,
+        predictions_sha256=file.sha256,
+        probe=probe,
+        near_copies=looked[0],
+        not_looked=looked[1],
     )
     pack = find_pack(file.run)
     metrics: dict[str, Any] = {
@@ -245,16 +279,31 @@ def _summarise(
         "groups": group_block(protocol.groups, answered, values[leading], clusters, rows[leading], config)
         if leading
         else [],
+        "single_answer": single_answer_block(answered, values[leading]) if leading else [],
+        "agreement": agreement_block(rows, records),
         "per_class": classes.get("exercise", {}).get("per_class", []),
         "confusion": classes.get("exercise", {}).get("confusion"),
         "classification": classes,
+        "frames": frames_block(answered),
         "timing": timing_block(answered),
+        "probe": probe if probe is not None and probe["predictions_sha256"] == file.sha256 else None,
         "trust": run_checks(evidence),
     }
     num_questions = len({prediction.question for prediction in file.predictions})
     headline = protocol.headline or tuple(rows)
     metrics["verdict"] = write_verdict(metrics, num_questions=num_questions, pack=pack, headline=headline)
     return metrics
+
+
+def _varied_row(
+    one: _Scored, is_alike: Sequence[bool], clusters: Sequence[str], config: EvaluateConfig
+) -> dict[str, Any] | None:
+    """Return the part of a metric's row that is of samples whose answers vary; None where that is all or none."""
+    if not any(is_alike) or all(is_alike):
+        return None
+    values = [None if alike else score.value for alike, score in zip(is_alike, one.scores, strict=True)]
+    row = metric_row(one.metric, values, clusters, one.baselines, config)
+    return None if row is None else {name: row[name] for name in _OF_VARIED}
 
 
 def _count_unparsed(records: Sequence[dict[str, Any]]) -> int | None:

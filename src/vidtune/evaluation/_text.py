@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
+from vidtune.evaluation._frames_seen import describe_frames
 from vidtune.evaluation._predictions import describe_unfinished
+from vidtune.evaluation._probe_words import probe_text
+from vidtune.evaluation._slices import headline_row
 
 _MARKS = {"ok": "ok  ", "warn": "warn", "fail": "FAIL"}
 
@@ -22,14 +25,12 @@ def result_text(metrics: dict[str, Any]) -> str:
             else ""
         )
     )
-    if metrics["metrics"]:
-        confidence = next(iter(metrics["metrics"].values()))["confidence"]
-        lines += ["", f"{'':40}{'mean':>8}   {f'{confidence:.0%} interval':18}{'without looking':>16}"]
-    for row in metrics["metrics"].values():
-        prior = row["baselines"].get("blind_prior")
-        constant = f"{prior['mean']:.3f}" if prior else "-"
-        lines.append(f"{row['label']:40}{row['mean']:8.3f}   {_interval(row):18}{constant:>16}")
+    if metrics["frames"] is not None:
+        lines.append(describe_frames(metrics["frames"]))
+    lines += _score_lines(metrics["metrics"])
     lines += _corpus_lines(metrics["corpus"]) + _group_lines(metrics["groups"])
+    if metrics.get("probe"):
+        lines += ["", probe_text(metrics["probe"])]
     lines += ["", "Trust"]
     lines += [
         f"  {_MARKS[finding['status']]}  {finding['check']}: {finding['message']}" for finding in metrics["trust"]
@@ -49,6 +50,33 @@ def comparison_text(comparison: dict[str, Any]) -> str:
         )
     lines += ["", f"A is {comparison['a']}, B is {comparison['b']}.", *comparison["verdict"]["sentences"]]
     return "\n".join(lines)
+
+
+def _score_lines(rows: dict[str, Any]) -> list[str]:
+    """Return the table of scores: what leads is of answers that vary, with all of them below where that differs."""
+    if not rows:
+        return []
+    row = next(iter(rows.values()))
+    with_memory = any("nearest_training" in row["baselines"] for row in rows.values())
+    confidence = f"{row['confidence']:.0%} interval"
+    title = f"{'':40}{'mean':>8}   {confidence:18}{'without looking':>16}"
+    lines = ["", title + f"{'from memory':>13}" * with_memory]
+    for row in rows.values():
+        lead = headline_row(row)
+        lines.append(
+            f"{row['label']:40}{lead['mean']:8.3f}   {_interval(lead):18}{_baseline(lead, 'blind_prior'):>16}"
+            + f"{_baseline(lead, 'nearest_training'):>13}" * with_memory
+        )
+        if row.get("where_answers_vary"):
+            num_apart = row["num_scored"] - lead["num_scored"]
+            words = f"  with {num_apart:,} whose answer never varies"
+            lines.append(f"{words:40}{row['mean']:8.3f}   {_interval(row):18}{_baseline(row, 'blind_prior'):>16}")
+    return lines
+
+
+def _baseline(row: dict[str, Any], name: str) -> str:
+    found = row["baselines"].get(name)
+    return f"{found['mean']:.3f}" if found else "-"
 
 
 def _corpus_lines(corpus: dict[str, Any]) -> list[str]:

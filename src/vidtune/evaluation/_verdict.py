@@ -7,6 +7,7 @@ from typing import Any
 
 from vidtune.evaluation._aggregate import is_clearly_above
 from vidtune.evaluation._predictions import describe_unfinished
+from vidtune.evaluation._slices import headline_row
 
 
 def write_verdict(
@@ -34,7 +35,7 @@ def write_verdict(
     problems = [finding for finding in metrics["trust"] if finding["status"] == "fail"]
     warnings = [finding for finding in metrics["trust"] if finding["status"] == "warn"]
     sentences = [_asked(metrics, num_questions, pack)]
-    sentences += [_describe(rows[name]) for name in leading]
+    sentences += [_describe(headline_row(rows[name])) for name in leading]
     scores = [row for name, row in rows.items() if row["kind"] == "score" and name not in leading]
     sentences += [_describe(row) for row in scores if row["judges_content"]]
     likenesses = [row for row in scores if not row["judges_content"]]
@@ -42,8 +43,9 @@ def write_verdict(
     sentences += [_trust(problems, warnings)]
     if pack:
         sentences.append("Generated clips show that the machinery works; they do not show how real people would fare.")
-    lines = [*([unfinished] if unfinished else []), _headline(rows[leading[0]], metrics, setting)]
-    lines += [weakness for name in leading[1:] if (weakness := _weakness(rows[name]))]
+    lines = [*([unfinished] if unfinished else []), _headline(headline_row(rows[leading[0]]), metrics, setting)]
+    lines += _set_apart(rows[leading[0]])
+    lines += [weakness for name in leading[1:] if (weakness := _weakness(headline_row(rows[name])))]
     if metrics["num_errors"]:
         lines.append(f"{metrics['num_errors']:,} of {metrics['num_samples']:,} samples failed and are not counted")
     if problems:
@@ -79,7 +81,9 @@ def _headline(row: dict[str, Any], metrics: dict[str, Any], setting: str) -> str
     if prior is None:
         return told
     blind = _number(row, prior["mean"])
-    if row["mean"] <= prior["mean"]:
+    if row["mean"] < prior["mean"]:
+        return f"{told}, below the blind prior: worse than without looking ({blind})"
+    if row["mean"] == prior["mean"]:
         return f"{told}, no better than without looking ({blind})"
     if not is_clearly_above(prior):
         return f"{told}, not clearly better than without looking ({blind})"
@@ -91,14 +95,28 @@ def _weakness(row: dict[str, Any]) -> str:
     prior = row["baselines"].get("blind_prior")
     if prior is None or is_clearly_above(prior):
         return ""
-    how = "no" if row["mean"] <= prior["mean"] else "not clearly"
+    if row["mean"] < prior["mean"]:
+        return f"{row['label']}: below the blind prior, worse than without looking"
+    how = "no" if row["mean"] == prior["mean"] else "not clearly"
     return f"{row['label']}: {how} better than without looking"
+
+
+def _set_apart(row: dict[str, Any]) -> list[str]:
+    """Tell how many answers are not in the headline because their questions always have the same one."""
+    if not row.get("where_answers_vary"):
+        return []
+    num_apart = row["num_scored"] - row["where_answers_vary"]["num_scored"]
+    return [
+        f"{num_apart:,} answers to questions that always have the same answer are set apart "
+        f"({_number(row, row['mean'])} with them)"
+    ]
 
 
 def _describe(row: dict[str, Any]) -> str:
     parts = [f"{row['label']} is {_number(row, row['mean'])}{_interval(row)} over {row['num_scored']:,} answers"]
     for name, words in (
         ("blind_prior", "the best fixed answer to each question, without looking at the video,"),
+        ("nearest_training", "the answer of the nearest training sample, without looking,"),
         ("per_exercise_majority", "the best fixed answer for each exercise, told which it is but not looking,"),
     ):
         baseline = row["baselines"].get(name)

@@ -6,6 +6,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from vidtune.inference._condition import Condition, probe_conditions
     from vidtune.inference._config import GenerationConfig, ModelConfig, PredictConfig
     from vidtune.inference._generate import generate
     from vidtune.inference._loading import load_for_inference, model_options
@@ -13,14 +14,18 @@ if TYPE_CHECKING:
     from vidtune.inference._predict import predict_dataset
     from vidtune.inference._request import Generation, Request
     from vidtune.inference._summary import PredictSummary
+    from vidtune.inference._under_conditions import ConditionRun, ProbedRun, predict_conditions
     from vidtune.inference.compat import get_video_inference, load_model
 
 __all__ = [
+    "Condition",
+    "ConditionRun",
     "Generation",
     "GenerationConfig",
     "ModelConfig",
     "PredictConfig",
     "PredictSummary",
+    "ProbedRun",
     "Request",
     "attend_for_training",
     "describe_loading",
@@ -29,16 +34,21 @@ __all__ = [
     "load_for_inference",
     "load_model",
     "model_options",
+    "predict_conditions",
     "predict_dataset",
+    "probe_conditions",
 ]
 
 # Configs are read by commands that never load a model; torch is imported with the first part that needs it.
 _MODULES = {
+    "Condition": "_condition",
+    "ConditionRun": "_under_conditions",
     "Generation": "_request",
     "GenerationConfig": "_config",
     "ModelConfig": "_config",
     "PredictConfig": "_config",
     "PredictSummary": "_summary",
+    "ProbedRun": "_under_conditions",
     "Request": "_request",
     "attend_for_training": "_options",
     "describe_loading": "_options",
@@ -47,7 +57,9 @@ _MODULES = {
     "load_for_inference": "_loading",
     "load_model": "compat",
     "model_options": "_loading",
+    "predict_conditions": "_under_conditions",
     "predict_dataset": "_predict",
+    "probe_conditions": "_condition",
 }
 
 

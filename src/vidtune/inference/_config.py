@@ -130,6 +130,19 @@ class PredictConfig(Config):
     retry: Literal["none", "temporary", "all"] = "none"
     """Which error records of an earlier attempt are asked again: `temporary` are out of memory and timeouts."""
 
+    condition: str | None = None
+    """Show something else than the clips, to learn whether the model looks at them: `blank`, `shuffled`, `reversed`,
+    `wrong_video`, `single_frame` or `text_only`. None: the clips as they are."""
+
+    @field_validator("condition")
+    @classmethod
+    def _condition_is_known(cls, value: str | None) -> str | None:
+        from vidtune.inference._condition import probe_conditions
+
+        if value is not None and value not in probe_conditions.names():
+            raise ValueError(f"no such condition; known: {', '.join(probe_conditions.names())}")
+        return value
+
     @field_validator("quantization")
     @classmethod
     def _quantization_is_known(cls, value: str) -> str:

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import shutil
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +25,6 @@ from vidtune.core.rundir import RunDirectory
 from vidtune.data import (
     Dataset,
     Sample,
-    clip_source,
     load_samples,
     read_subtitles,
     resolve_video,
@@ -38,11 +38,12 @@ from vidtune.inference._gates import GateRecorder, draw_gates
 from vidtune.inference._loading import fingerprint, load_configured, resolve_source
 from vidtune.inference._memory import BatchSize
 from vidtune.inference._options import describe_loading
-from vidtune.inference._reading import Clip, Footage, read_ahead
+from vidtune.inference._reading import Clip, read_ahead
 from vidtune.inference._records import answer_record, error_record, qved_predictions, strip_name
 from vidtune.inference._request import Generation, Request, sort_for_reading
+from vidtune.inference._showing import Showing
 from vidtune.inference._summary import PredictSummary, summarise
-from vidtune.media import FrameCache, FrameSet, read_frames, write_strip
+from vidtune.media import write_strip
 from vidtune.models import LoadedModel
 
 _RECORD_BYTES = 4_096
@@ -52,7 +53,13 @@ _MAX_WINDOW_BYTES = 2 << 30
 _STAGE = "predict"
 
 
-def predict_dataset(config: PredictConfig, run: RunDirectory, progress: Progress = silent) -> PredictSummary:
+def predict_dataset(
+    config: PredictConfig,
+    run: RunDirectory,
+    progress: Progress = silent,
+    *,
+    load: Callable[[], LoadedModel] | None = None,
+) -> PredictSummary:
     """Answer every sample of a data set and leave the records in ``run``.
 
     A run directory that was begun with the same settings is continued: what is recorded is not asked again. Killed
@@ -62,6 +69,7 @@ def predict_dataset(config: PredictConfig, run: RunDirectory, progress: Progress
         config: The recipe.
         run: Where recipe, environment, predictions and strips go.
         progress: Told whenever answers are written down.
+        load: Returns the model of the recipe, for one that serves several runs; None loads it.
 
     Returns:
         Counts over the whole run directory, and the speed of this attempt.
@@ -89,7 +97,8 @@ def predict_dataset(config: PredictConfig, run: RunDirectory, progress: Progress
         batch_size = None
         if todo:
             progress("load model", 0, 1, config.model.source)
-            loaded = _load(config, run, dataset)
+            loaded = load() if load is not None else load_configured(config.model, quantization=config.quantization)
+            check_inputs(run, input_hashes(config, dataset), loaded)
             progress("load model", 1, 1, describe_loading(loaded))
             note_expected(run, num_expected)
             began_s = time.perf_counter()
@@ -129,7 +138,7 @@ class _Worker:
         self._config = config
         self._run = run
         self._log = log
-        self._frame_cache = config.frame_cache.open(FrameCache)
+        self._showing = Showing(config)
         self.batch_size = BatchSize(config.batch_size)
         self._gates = gates
         self._engine: Engine[Clip] = Engine(loaded, config.generation, self.batch_size)
@@ -142,38 +151,33 @@ class _Worker:
     def work_through(self, samples: Sequence[Sample]) -> Iterator[list[dict[str, Any]]]:
         """Answer ``samples`` and yield records as they are finished, once they are on disk."""
         window_size = _WINDOW_BATCHES * self._config.batch_size
-        clips = read_ahead(
-            samples,
-            self._find,
-            self._read,
-            num_readers=self._config.num_readers,
-            num_ahead=window_size,
-        )
         waiting: list[tuple[Clip, Request]] = []
-        for clip in clips:
+        for clip in self._clips(samples, window_size):
             if clip.error is not None:
-                yield self._write([error_record(clip, clip.error)])
+                yield self._write([{**error_record(clip, clip.error), **self._showing.about(clip.sample)}])
                 continue
-            waiting.append((clip, _request(clip, self._config.data.subtitles)))
+            waiting.append(self._put(clip))
             while len(waiting) >= window_size or _size_bytes(waiting) > _MAX_WINDOW_BYTES:
                 yield self._advance(waiting)
         while waiting or self._engine.is_busy:
             yield self._advance(waiting)
 
-    def _find(self, sample: Sample) -> Footage:
-        source = clip_source(sample, self._config.data.videos)
-        return Footage(source, self._config.sampling.query_for(sample.question))
-
-    def _read(self, footage: Footage) -> FrameSet:
-        config = self._config
-        return read_frames(
-            footage.source,
-            config.sampling,
-            limits=config.limits,
-            max_side_px=config.max_side_px,
-            query=footage.query,
-            cache=self._frame_cache,
+    def _clips(self, samples: Sequence[Sample], num_ahead: int) -> Iterator[Clip]:
+        if not self._showing.needs_frames:
+            return (Clip(sample, None, None, 0.0) for sample in samples)
+        return read_ahead(
+            samples,
+            self._showing.find,
+            self._showing.read,
+            num_readers=self._config.num_readers,
+            num_ahead=num_ahead,
         )
+
+    def _put(self, clip: Clip) -> tuple[Clip, Request]:
+        request = _request(clip, self._config.data.subtitles)
+        if self._showing.has_clip:
+            return clip, request
+        return replace(clip, frames=None), replace(request, frames=None)
 
     def _advance(self, waiting: list[tuple[Clip, Request]]) -> list[dict[str, Any]]:
         """Let the model write on, similar clips together, and write down what is finished."""
@@ -184,8 +188,8 @@ class _Worker:
     def _record(self, clip: Clip, outcome: Generation | VidtuneError | ValueError) -> dict[str, Any]:
         if isinstance(outcome, Generation):
             self._gates.add(clip)
-            return answer_record(clip, outcome, self._save_strip(clip))
-        return error_record(clip, _named(clip, outcome))
+            return {**answer_record(clip, outcome, self._save_strip(clip)), **self._showing.about(clip.sample)}
+        return {**error_record(clip, _named(clip, outcome)), **self._showing.about(clip.sample)}
 
     def _save_strip(self, clip: Clip) -> str | None:
         if not self._config.save_strips or clip.frames is None:
@@ -233,12 +237,9 @@ def _request(clip: Clip, subtitles: Path | None) -> Request:
     return Request(turns=sample.prompt_turns, frames=clip.frames, key=sample.sample_id)
 
 
-def _load(config: PredictConfig, run: RunDirectory, dataset: Dataset) -> LoadedModel:
-    """Load the model and check that it and the data are those that began the run."""
-    loaded = load_configured(config.model, quantization=config.quantization)
-    inputs = {"data": dataset.sha256, "adapter": fingerprint(config.model.source)}
-    check_inputs(run, inputs, loaded)
-    return loaded
+def input_hashes(config: PredictConfig, dataset: Dataset) -> dict[str, Any]:
+    """Return what a run goes by besides the weights, as its environment keeps it."""
+    return {"data": dataset.sha256, "adapter": fingerprint(config.model.source)}
 
 
 @contextmanager

@@ -261,6 +261,17 @@ class FamilyContract:
         _assert_same(joined, dict(whole))
         assert joined.num_visual_tokens() == whole.num_visual_tokens()
 
+    def test_a_question_without_a_clip_is_answered_alone_as_well_as_beside_others(self, loaded: LoadedModel):
+        """What the probe of the video asks; a family that cannot would have that condition reported as impossible."""
+        config = GenerationConfig(max_new_tokens=NUM_NEW)
+        bare = [Request(ask(QUESTION), None, "a"), Request(ask("What?"), None, "b")]
+
+        alone = generate(loaded, bare, config)
+        beside = generate(loaded, [*bare, Request(ask(QUESTION), make_frames(4, 56, 84), "c")], config)
+
+        assert [answer.num_visual_tokens for answer in alone] == [0, 0]
+        assert [answer.token_ids for answer in alone] == [answer.token_ids for answer in beside[:2]]
+
     # Features in place of pixels
 
     def test_features_taken_out_of_a_pass_give_the_logits_of_their_pixels(self, loaded: LoadedModel):

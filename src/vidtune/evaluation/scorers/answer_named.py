@@ -32,13 +32,13 @@ class AnswerNamed:
         """Compare the answer that each text names with that of its sample."""
         known: dict[str, set[str]] = {}
         for sample in (*samples, *context.references):
-            known.setdefault(_kind_of(sample), set()).update(text for text in short_answers(sample)[:1] if text.strip())
+            known.setdefault(sample.question_kind, set()).update(
+                text for text in short_answers(sample)[:1] if text.strip()
+            )
         candidates = {kind: tuple(sorted(answers)) for kind, answers in known.items()}
-        return [_score(text, sample, candidates[_kind_of(sample)]) for text, sample in zip(texts, samples, strict=True)]
-
-
-def _kind_of(sample: Prediction) -> str:
-    return str(sample.meta.get("question_type") or sample.question)
+        return [
+            _score(text, sample, candidates[sample.question_kind]) for text, sample in zip(texts, samples, strict=True)
+        ]
 
 
 def _score(text: str, sample: Prediction, candidates: Sequence[str]) -> Score:

@@ -1,0 +1,1 @@
+"""Conditions, one file each: an object ``CONDITION``."""

@@ -1,0 +1,13 @@
+"""The question without any clip."""
+
+from __future__ import annotations
+
+from vidtune.inference._condition import Condition
+
+CONDITION = Condition(
+    label="text only",
+    removes="content",
+    matters="the video matters",
+    matters_not="the question alone does as well",
+    has_clip=False,
+)
