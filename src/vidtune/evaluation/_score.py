@@ -13,11 +13,11 @@ from vidtune.core.progress import Progress, silent
 from vidtune.data import require_answers
 from vidtune.evaluation._aggregate import (
     choose_clusters,
-    classification_block,
     group_block,
     metric_row,
     timing_block,
 )
+from vidtune.evaluation._classes import classification_block
 from vidtune.evaluation._config import EvaluateConfig
 from vidtune.evaluation._corpus import corpus_block
 from vidtune.evaluation._predictions import Prediction, PredictionFile, read_predictions
@@ -248,7 +248,7 @@ def _summarise(
         "per_class": classes.get("exercise", {}).get("per_class", []),
         "confusion": classes.get("exercise", {}).get("confusion"),
         "classification": classes,
-        "timing": timing_block(answered),
+        "timing": timing_block(answered, clusters[: len(answered)], config),
         "trust": run_checks(evidence),
     }
     num_questions = len({prediction.question for prediction in file.predictions})
