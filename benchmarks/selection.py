@@ -47,7 +47,7 @@ from vidtune.media.selection.farthest import farthest_points
 from vidtune.media.selection.maxvol import max_volume
 from vidtune.media.selection.medoids import k_medoids
 from vidtune.media.selection.representative import representative_points
-from vidtune.metrics.statistics import mean_interval, paired_difference
+from vidtune.metrics import mean_interval, paired_difference
 from vidtune.packs import packs
 from vidtune.packs.longvideo import LongvideoConfig
 

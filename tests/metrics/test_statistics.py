@@ -4,8 +4,11 @@ import scipy.stats
 
 from vidtune.metrics import (
     bca_interval,
+    effective_clusters,
     mean_interval,
+    min_clusters,
     paired_difference,
+    percentile_interval,
     sign_flip_test,
     smallest_p_value,
     wilson_interval,
@@ -93,6 +96,52 @@ def test_one_cluster_has_no_interval_and_says_why():
 
     assert (interval.low, interval.high) == (None, None)
     assert "all 3 samples come from one group" in interval.method
+
+
+@pytest.mark.parametrize(("confidence", "needed"), [(0.9, 5), (0.95, 6), (0.99, 8)])
+def test_fewer_clusters_than_any_test_needs_have_no_interval(confidence, needed):
+    values, clusters = list(np.random.default_rng(0).normal(size=40)), np.arange(40)
+
+    enough = mean_interval(values, list(clusters % needed), confidence=confidence, num_resamples=300)
+    too_few = mean_interval(values, list(clusters % (needed - 1)), confidence=confidence, num_resamples=300)
+
+    assert min_clusters(confidence) == needed
+    assert smallest_p_value(needed) <= 1 - confidence < smallest_p_value(needed - 1)
+    assert enough.low is not None
+    assert too_few.low is None
+    assert f"{needed - 1} groups are too few; a {100 * confidence:g} % interval takes {needed}" in too_few.method
+
+
+def test_one_person_with_most_of_the_samples_is_not_many():
+    clusters = ["often"] * 100 + [name for name in "abcdefghijk" for _ in range(5)]
+    values = list(np.random.default_rng(0).normal(size=155))
+
+    interval = mean_interval(values, clusters, num_resamples=300)
+
+    assert (interval.low, interval.high) == (None, None)
+    assert "65% of the 155 samples come from one of 12 groups" in interval.method
+    assert effective_clusters(np.array([100.0] + [5.0] * 11)) == pytest.approx(2.338, abs=1e-3)
+
+
+def test_uneven_clusters_get_a_wider_interval():
+    values = np.random.default_rng(4).normal(size=12)
+    even, uneven = np.full(12, 10.0), np.array([25.0] + [5.0] * 11)
+    drawn = np.random.default_rng(0).normal(size=5000)
+
+    narrow, wide = (
+        percentile_interval(drawn, list(np.repeat(np.arange(12), counts.astype(int)))) for counts in (even, uneven)
+    )
+
+    assert wide.high - wide.low > 1.05 * (narrow.high - narrow.low)
+    assert bca_interval(values * even, even)[0] < values.mean() < bca_interval(values * even, even)[1]
+
+
+def test_a_percentile_interval_is_refused_where_a_mean_would_be_and_where_draws_agree():
+    drawn = np.random.default_rng(0).normal(size=500)
+
+    assert percentile_interval(drawn, list("abc") * 9).method == mean_interval([1.0] * 27, list("abc") * 9).method
+    assert percentile_interval(np.ones(500), list("abcdefghi") * 9).low is None
+    assert percentile_interval(np.full(500, np.nan), list("abcdefghi") * 9).low is None
 
 
 def test_a_proportion_of_independent_samples_gets_wilson():

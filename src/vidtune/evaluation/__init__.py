@@ -1,6 +1,7 @@
 """Scores of predictions: per sample, with intervals, baselines, trust checks and a verdict in words."""
 
 from vidtune.evaluation._compare import Comparison, compare_runs
+from vidtune.evaluation._compare_many import RunsCompared, compare_many_runs
 from vidtune.evaluation._config import EvaluateConfig
 from vidtune.evaluation._corpus import CorpusMetric, corpus_metrics
 from vidtune.evaluation._predictions import Prediction, PredictionFile, read_predictions
@@ -18,11 +19,13 @@ __all__ = [
     "Prediction",
     "PredictionFile",
     "ProbeResult",
+    "RunsCompared",
     "SampleMetric",
     "Score",
     "ScoringContext",
     "ScoringProtocol",
     "Submission",
+    "compare_many_runs",
     "compare_runs",
     "corpus_metrics",
     "metrics",

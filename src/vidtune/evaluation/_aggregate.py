@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import statistics
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import Any, Literal
 
@@ -11,7 +11,7 @@ from vidtune.evaluation._config import EvaluateConfig
 from vidtune.evaluation._predictions import Prediction
 from vidtune.evaluation._priors import Baseline
 from vidtune.evaluation._scorer import SampleMetric
-from vidtune.metrics import classification_report, mean_interval, paired_difference
+from vidtune.metrics import mean_interval, paired_difference
 
 _ALPHA = 0.05
 
@@ -84,8 +84,12 @@ def metric_row(
         pairs = [(float(baseline.values[index] or 0.0), values[index]) for index in kept]
         base, own = [pair[0] for pair in pairs], [float(pair[1] or 0.0) for pair in pairs]
         gain = paired_difference(base, own, of_cluster, **settings)
+        own_interval = mean_interval(base, of_cluster, is_proportion=metric.kind == "proportion", **settings)
         row["baselines"][name] = {
             "mean": statistics.fmean(base),
+            "mean_ci_low": own_interval.low,
+            "mean_ci_high": own_interval.high,
+            "mean_interval_method": own_interval.method,
             "description": baseline.description,
             "difference": gain.difference,
             "ci_low": gain.interval.low,
@@ -138,6 +142,8 @@ def group_block(
                     "mean": statistics.fmean(found),
                     "ci_low": interval.low,
                     "ci_high": interval.high,
+                    "confidence": interval.confidence,
+                    "interval_method": interval.method,
                     "num_scored": len(found),
                     "num_clusters": len({clusters[index] for index in members[name]}),
                     "is_single_answer": len(answers) == 1,
@@ -156,66 +162,43 @@ def is_clearly_above(baseline: Mapping[str, Any]) -> bool:
     return bool(baseline["difference"] > 0 and baseline["p_value"] is not None and baseline["p_value"] <= _ALPHA)
 
 
-def classification_block(
-    truths: Sequence[str], predictions: Sequence[str | None], clusters: Sequence[str], config: EvaluateConfig
-) -> dict[str, Any]:
-    """Return per-class rows with intervals, averages over classes, and the confusion matrix."""
-    report = classification_report(truths, predictions)
-    correct: dict[str, list[float]] = defaultdict(list)
-    of_cluster: dict[str, list[str]] = defaultdict(list)
-    for truth, predicted, cluster in zip(truths, predictions, clusters, strict=True):
-        correct[truth].append(float(truth == predicted))
-        of_cluster[truth].append(cluster)
-    rows = []
-    for score in report.classes:
-        if not score.num_samples:
-            continue
-        interval = mean_interval(
-            correct[score.label],
-            of_cluster[score.label],
-            is_proportion=True,
-            confidence=config.confidence,
-            num_resamples=config.num_resamples,
-            seed=config.seed,
-        )
-        rows.append(
-            {
-                "label": score.label,
-                "n": score.num_samples,
-                "correct": score.num_correct,
-                "accuracy": score.num_correct / score.num_samples,
-                "ci_low": interval.low,
-                "ci_high": interval.high,
-                "num_clusters": len(set(of_cluster[score.label])),
-                "precision": score.precision,
-                "recall": score.recall,
-                "f1": score.f1,
-            }
-        )
-    return {
-        "accuracy": report.accuracy,
-        "balanced_accuracy": report.balanced_accuracy,
-        "macro_f1": report.macro_f1,
-        "per_class": rows,
-        "confusion": {"labels": list(report.labels), "matrix": [list(row) for row in report.confusion]},
-    }
-
-
-def timing_block(samples: Sequence[Prediction]) -> dict[str, Any]:
+def timing_block(samples: Sequence[Prediction], clusters: Sequence[str], config: EvaluateConfig) -> dict[str, Any]:
     """Return seconds per stage and new tokens per second; None for what was not recorded.
 
     Tokens per second count new tokens only, over the time of generation.
     """
     timings = [sample.record.get("timings_s") or {} for sample in samples]
     tokens = [sample.record.get("num_new_tokens") for sample in samples]
-    block: dict[str, Any] = {}
-    for stage in ("read", "preprocess", "generate", "total"):
-        seconds = [float(timing[stage]) for timing in timings if isinstance(timing.get(stage), int | float)]
-        block[f"{stage}_s"] = describe_numbers(seconds) if seconds else None
-    rates = [
-        count / timing["generate"]
-        for count, timing in zip(tokens, timings, strict=True)
-        if isinstance(count, int | float) and isinstance(timing.get("generate"), int | float) and timing["generate"] > 0
+    series: dict[str, list[float | None]] = {
+        f"{stage}_s": [_number(timing.get(stage)) for timing in timings]
+        for stage in ("read", "preprocess", "generate", "total")
+    }
+    series["tokens_per_s"] = [
+        count / seconds
+        if (count := _number(number)) is not None and (seconds := _number(timing.get("generate")))
+        else None
+        for number, timing in zip(tokens, timings, strict=True)
     ]
-    block["tokens_per_s"] = describe_numbers(rates) if rates else None
-    return block
+    return {name: _describe_series(values, clusters, config) for name, values in series.items()}
+
+
+def _describe_series(
+    values: Sequence[float | None], clusters: Sequence[str], config: EvaluateConfig
+) -> dict[str, Any] | None:
+    kept = [(value, cluster) for value, cluster in zip(values, clusters, strict=True) if value is not None]
+    if not kept:
+        return None
+    found = [value for value, _ in kept]
+    interval = mean_interval(
+        found,
+        [cluster for _, cluster in kept],
+        confidence=config.confidence,
+        num_resamples=config.num_resamples,
+        seed=config.seed,
+    )
+    bounds = {"ci_low": interval.low, "ci_high": interval.high, "interval_method": interval.method}
+    return {**describe_numbers(found), **bounds}
+
+
+def _number(value: object) -> float | None:
+    return float(value) if isinstance(value, int | float) else None

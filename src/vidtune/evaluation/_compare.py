@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import statistics
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,19 +11,10 @@ from vidtune.core.durable import RecordLog, read_json, write_json
 from vidtune.core.errors import DataInvalid
 from vidtune.core.rundir import RunDirectory
 from vidtune.evaluation._aggregate import choose_clusters
+from vidtune.evaluation._compare_words import write_comparison_verdict
 from vidtune.evaluation._config import EvaluateConfig
 from vidtune.evaluation._predictions import Prediction, PredictionFile, describe_unfinished, read_predictions
-from vidtune.metrics import (
-    PairedDifference,
-    cohens_d,
-    detectable_difference,
-    holm,
-    mcnemar,
-    paired_difference,
-    smallest_p_value,
-)
-
-_ALPHA = 0.05
+from vidtune.metrics import benjamini_hochberg, compare_paired, holm
 
 
 @dataclass(frozen=True)
@@ -59,11 +50,11 @@ def compare_runs(run_a: RunDirectory, run_b: RunDirectory, config: EvaluateConfi
         DataInvalid: If a run is not scored, they share no samples, or the same ids stand for other answers.
     """
     config = config or EvaluateConfig()
-    file_a, file_b = _read_current(run_a), _read_current(run_b)
+    file_a, file_b = read_current(run_a), read_current(run_b)
     predictions_a = {one.sample_id: one for one in file_a.predictions}
     predictions_b = {one.sample_id: one for one in file_b.predictions}
     shared = [name for name in predictions_b if name in predictions_a]
-    _check_same_samples(run_a, run_b, predictions_a, predictions_b, shared)
+    check_same_samples(run_a, run_b, predictions_a, predictions_b, shared)
     paired = [name for name in shared if predictions_a[name].is_ok and predictions_b[name].is_ok]
     if not paired:
         raise DataInvalid(
@@ -88,13 +79,14 @@ def compare_runs(run_a: RunDirectory, run_b: RunDirectory, config: EvaluateConfi
         "num_clusters": len(set(clusters)),
         "metrics": rows,
     }
-    record["verdict"] = _verdict(record, _describe_unfinished(run_a, file_a) + _describe_unfinished(run_b, file_b))
+    unfinished = describe_unfinished_run(run_a, file_a) + describe_unfinished_run(run_b, file_b)
+    record["verdict"] = write_comparison_verdict(record, unfinished)
     path = run_b.comparison
     write_json(path, record)
     return Comparison(path, record)
 
 
-def _read_current(run: RunDirectory) -> PredictionFile:
+def read_current(run: RunDirectory) -> PredictionFile:
     """Return a run's predictions, after making sure that its scores belong to them."""
     file = read_predictions(run.path)
     if not run.metrics.exists() or not run.scores.exists():
@@ -107,18 +99,24 @@ def _read_current(run: RunDirectory) -> PredictionFile:
     return file
 
 
-def _describe_unfinished(run: RunDirectory, file: PredictionFile) -> list[str]:
+def describe_unfinished_run(run: RunDirectory, file: PredictionFile) -> list[str]:
+    """Return what to say of a run that was asked for more than it has predicted; nothing otherwise."""
     told = describe_unfinished(len(file.predictions), file.num_expected)
     return [f"{run.name} is unfinished: {told}."] if told else []
 
 
-def _check_same_samples(
+def check_same_samples(
     run_a: RunDirectory,
     run_b: RunDirectory,
     predictions_a: dict[str, Prediction],
     predictions_b: dict[str, Prediction],
-    shared: list[str],
+    shared: Sequence[str],
 ) -> None:
+    """Refuse runs in which the same id stands for different true answers.
+
+    Raises:
+        DataInvalid: If it does.
+    """
     differing = [name for name in shared if predictions_a[name].answer != predictions_b[name].answer]
     if differing:
         raise DataInvalid(
@@ -128,12 +126,16 @@ def _check_same_samples(
         )
 
 
+def read_scores(run: RunDirectory) -> dict[str, dict[str, Any]]:
+    """Return the records of ``scores.jsonl`` by sample id."""
+    return {record["sample_id"]: record for record in RecordLog(run.scores).read()}
+
+
 def _compare_metrics(
     run_a: RunDirectory, run_b: RunDirectory, cluster_of: dict[str, str], config: EvaluateConfig
 ) -> dict[str, Any]:
     described_a, described_b = read_json(run_a.metrics)["metrics"], read_json(run_b.metrics)["metrics"]
-    scores_a = {record["sample_id"]: record for record in RecordLog(run_a.scores).read()}
-    scores_b = {record["sample_id"]: record for record in RecordLog(run_b.scores).read()}
+    scores_a, scores_b = read_scores(run_a), read_scores(run_b)
     rows = {}
     for name, described in described_b.items():
         if name not in described_a:
@@ -147,119 +149,48 @@ def _compare_metrics(
         if pairs:
             rows[name] = _row(described, pairs, config)
     tested = {name: float(row["p_value"]) for name, row in rows.items() if row["p_value"] is not None}
-    for name, corrected in zip(tested, holm(list(tested.values())), strict=True):
-        rows[name]["p_value_holm"] = corrected
+    p_values = list(tested.values())
+    for name, by_holm, by_bh in zip(tested, holm(p_values), benjamini_hochberg(p_values), strict=True):
+        rows[name] |= {"p_value_holm": by_holm, "p_value_bh": by_bh}
     return rows
 
 
 def _row(described: dict[str, Any], pairs: list[tuple[float, float, str]], config: EvaluateConfig) -> dict[str, Any]:
     values_a, values_b, clusters = [list(column) for column in zip(*pairs, strict=True)]
-    found: PairedDifference = paired_difference(
+    found = compare_paired(
         values_a,
         values_b,
         clusters,
-        confidence=config.confidence,
+        is_proportion=described["kind"] == "proportion",
+        level=round(1 - config.confidence, 12),
         num_resamples=config.num_resamples,
         seed=config.seed,
     )
-    by_cluster: dict[str, list[float]] = {}
-    for first, second, cluster in pairs:
-        by_cluster.setdefault(cluster, []).append(second - first)
-    means_k = [statistics.fmean(values) for values in by_cluster.values()]
+    tests = {test.name: test for test in found.secondary}
+    told = found.to_record()
     return {
         "label": described["label"],
         "kind": described["kind"],
-        "a_mean": statistics.fmean(values_a),
-        "b_mean": statistics.fmean(values_b),
+        "a_mean": found.mean_a,
+        "b_mean": found.mean_b,
         "difference": found.difference,
         "ci_low": found.interval.low,
         "ci_high": found.interval.high,
-        "confidence": found.interval.confidence,
+        "confidence": config.confidence,
         "interval_method": found.interval.method,
-        "p_value": found.p_value,
-        "test": found.test,
+        "p_value": found.primary.p_value,
+        "test": found.primary_method,
         "num_pairs": found.num_pairs,
         "num_clusters": found.num_clusters,
         "p_value_holm": None,
-        "mcnemar_p": _mcnemar(described, values_a, values_b, clusters),
-        "effect_size": cohens_d(means_k),
-        "detectable_difference": detectable_difference(means_k),
-        "num_better": sum(second > first for first, second, _ in pairs),
-        "num_worse": sum(second < first for first, second, _ in pairs),
+        "p_value_bh": None,
+        "mcnemar_p": tests["exact McNemar"].p_value if "exact McNemar" in tests else None,
+        "effect_size": found.cohens_d,
+        "cliffs_delta": found.cliffs_delta,
+        "detectable_difference": found.power.detectable_difference,
+        "power": told["power"],
+        "other_tests": told["secondary"],
+        "premises": told["premises"],
+        "num_better": found.num_better,
+        "num_worse": found.num_worse,
     }
-
-
-def _mcnemar(
-    described: dict[str, Any], values_a: list[float], values_b: list[float], clusters: list[str]
-) -> float | None:
-    """Return McNemar's p-value where its premise holds: right or wrong of samples that stand alone."""
-    if described["kind"] != "proportion" or len(set(clusters)) < len(clusters):
-        return None
-    only_a = sum(first > second for first, second in zip(values_a, values_b, strict=True))
-    only_b = sum(second > first for first, second in zip(values_a, values_b, strict=True))
-    return mcnemar(only_a, only_b)
-
-
-def _verdict(record: dict[str, Any], unfinished: list[str]) -> dict[str, Any]:
-    rows = [row for name, row in record["metrics"].items() if not name.endswith("_compat")]
-    if not rows:
-        return {"headline": "The runs share no metric: there is nothing to compare.", "sentences": []}
-    lead = rows[0]
-    sentences = [*unfinished, _describe_pairs(record), *(_describe_row(record, row) for row in rows)]
-    if record["num_clusters"] < 6:
-        floor = smallest_p_value(record["num_clusters"]) if record["num_clusters"] > 1 else 1.0
-        sentences.append(
-            f"With {_units(record)} no test can go below p = {floor:.3g}; read the intervals, and collect more."
-        )
-    if len(rows) > 1:
-        sentences.append(
-            f"{len(rows)} metrics were tested without correction for their number: one may differ by chance."
-        )
-    headline = " ".join([*unfinished, f"{lead['label']}: {_outcome(record, lead)}."])
-    return {"headline": headline, "sentences": sentences}
-
-
-def _describe_pairs(record: dict[str, Any]) -> str:
-    left_out = []
-    if record["num_errors_a"] or record["num_errors_b"]:
-        left_out.append(f"{record['num_errors_a']} failed in A and {record['num_errors_b']} in B")
-    if record["num_only_a"] or record["num_only_b"]:
-        left_out.append(f"{record['num_only_a']} are only in A and {record['num_only_b']} only in B")
-    rest = f" Left out: {'; '.join(left_out)}." if left_out else ""
-    return f"{record['num_paired']:,} samples were answered by both, from {_units(record)}.{rest}"
-
-
-def _units(record: dict[str, Any]) -> str:
-    """Return how many independent ones there are: people, videos or samples."""
-    if record["cluster"] == "subject":
-        return "1 person" if record["num_clusters"] == 1 else f"{record['num_clusters']:,} people"
-    return f"{record['num_clusters']:,} {record['cluster']}{'s' * (record['num_clusters'] != 1)}"
-
-
-def _describe_row(record: dict[str, Any], row: dict[str, Any]) -> str:
-    p_value = "" if row["p_value"] is None else f", p = {row['p_value']:.3g} ({row['test']})"
-    return (
-        f"{row['label']}: {_outcome(record, row)}{p_value}; better on {row['num_better']}, worse on {row['num_worse']}."
-    )
-
-
-def _outcome(record: dict[str, Any], row: dict[str, Any]) -> str:
-    change = f"{record['b']} {_number(row, row['b_mean'])}, {record['a']} {_number(row, row['a_mean'])}"
-    size = _number(row, abs(row["difference"]), signed=True).lstrip("+")
-    moved = f"{change}; {record['b']} is {'higher' if row['difference'] > 0 else 'lower'} by {size}"
-    if row["difference"] == 0:
-        return f"{change}; no difference"
-    if row["ci_low"] is None:
-        return f"{moved} (no interval: {row['interval_method'].removeprefix('none: ')})"
-    low, high = (_number(row, row[key], signed=True) for key in ("ci_low", "ci_high"))
-    bounds = f"{low.removesuffix(' points')} to {high}"
-    interval = f"{100 * row['confidence']:g} % interval of the difference {bounds}"
-    if row["ci_low"] <= 0 <= row["ci_high"]:
-        return f"{change}; no clear difference, in either direction ({interval})"
-    return f"{moved} ({interval})"
-
-
-def _number(row: dict[str, Any], value: float, *, signed: bool = False) -> str:
-    if row["kind"] == "proportion":
-        return f"{100 * value:+.1f} points" if signed else f"{100 * value:.1f} %"
-    return f"{value:+.3f}" if signed else f"{value:.3f}"

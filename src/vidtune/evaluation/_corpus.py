@@ -19,7 +19,7 @@ from vidtune.core.registry import Registry, parts_in_folder
 from vidtune.evaluation._config import EvaluateConfig
 from vidtune.evaluation._predictions import Prediction
 from vidtune.evaluation._scorer import ScoringContext
-from vidtune.metrics import bootstrap_totals
+from vidtune.metrics import Interval, bootstrap_totals, percentile_interval
 
 Floats = NDArray[np.float64]
 
@@ -93,49 +93,31 @@ def corpus_block(
 
 
 def _rows_of(metric: CorpusMetric, rows_ns: Floats, clusters: Sequence[str], config: EvaluateConfig) -> dict[str, Any]:
-    totals_1s = rows_ns.sum(axis=0, keepdims=True)
-    found = metric.values(totals_1s)
+    found = metric.values(rows_ns.sum(axis=0, keepdims=True))
     num_clusters = len(set(clusters))
     drawn: Mapping[str, Floats] = {}
-    method = "none: all samples come from one group"
     if num_clusters > 1:
         totals_bs = bootstrap_totals(rows_ns, clusters, num_resamples=config.num_resamples, seed=config.seed)
         drawn = metric.values(totals_bs)
-        method = f"percentile bootstrap over {num_clusters} clusters"
-    block: dict[str, Any] = {}
-    for name, value in found.items():
-        if not np.isfinite(value[0]):
-            continue
-        low, high = _bounds(drawn.get(name), config.confidence)
-        block[name] = {
-            "family": metric.label,
-            "value": float(value[0]),
-            "ci_low": low,
-            "ci_high": high,
-            "confidence": config.confidence,
-            "interval_method": method,
-            "num_scored": len(rows_ns),
-            "num_clusters": num_clusters,
-        }
+    values = {name: float(value[0]) for name, value in found.items() if np.isfinite(value[0])}
+    intervals = {
+        name: percentile_interval(drawn.get(name, np.zeros(0)), clusters, confidence=config.confidence)
+        for name in values
+    }
     describe = getattr(metric, "describe", None)
     for name, number in (describe(rows_ns) if describe else {}).items():
-        block[name] = {
+        values[name] = float(number)
+        intervals[name] = Interval(None, None, "none: no function of sums", config.confidence)
+    return {
+        name: {
             "family": metric.label,
-            "value": float(number),
-            "ci_low": None,
-            "ci_high": None,
+            "value": value,
+            "ci_low": intervals[name].low,
+            "ci_high": intervals[name].high,
             "confidence": config.confidence,
-            "interval_method": "none: no function of sums",
+            "interval_method": intervals[name].method,
             "num_scored": len(rows_ns),
             "num_clusters": num_clusters,
         }
-    return block
-
-
-def _bounds(drawn_b: Floats | None, confidence: float) -> tuple[float | None, float | None]:
-    kept_b = drawn_b[np.isfinite(drawn_b)] if drawn_b is not None else np.zeros(0)
-    # Where all draws agree, no interval can be had: not a certain one.
-    if len(kept_b) < 2 or np.ptp(kept_b) < 1e-12:
-        return None, None
-    low, high = np.quantile(kept_b, [(1 - confidence) / 2, (1 + confidence) / 2])
-    return float(low), float(high)
+        for name, value in values.items()
+    }

@@ -13,12 +13,12 @@ from vidtune.core.progress import Progress, silent
 from vidtune.data import NearCopies, require_answers
 from vidtune.evaluation._aggregate import (
     choose_clusters,
-    classification_block,
     group_block,
     metric_row,
     timing_block,
 )
 from vidtune.evaluation._agreement import agreement_block
+from vidtune.evaluation._classes import classification_block
 from vidtune.evaluation._config import EvaluateConfig
 from vidtune.evaluation._corpus import corpus_block
 from vidtune.evaluation._evidence import Evidence
@@ -285,7 +285,7 @@ def _summarise(
         "confusion": classes.get("exercise", {}).get("confusion"),
         "classification": classes,
         "frames": frames_block(answered),
-        "timing": timing_block(answered),
+        "timing": timing_block(answered, clusters[: len(answered)], config),
         "probe": probe if probe is not None and probe["predictions_sha256"] == file.sha256 else None,
         "trust": run_checks(evidence),
     }

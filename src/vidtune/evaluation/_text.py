@@ -29,6 +29,7 @@ def result_text(metrics: dict[str, Any]) -> str:
         lines.append(describe_frames(metrics["frames"]))
     lines += _score_lines(metrics["metrics"])
     lines += _corpus_lines(metrics["corpus"]) + _group_lines(metrics["groups"])
+    lines += _refusal_lines([*metrics["metrics"].values(), *metrics["corpus"].values(), *metrics["groups"]])
     if metrics.get("probe"):
         lines += ["", probe_text(metrics["probe"])]
     lines += ["", "Trust"]
@@ -50,6 +51,31 @@ def comparison_text(comparison: dict[str, Any]) -> str:
         )
     lines += ["", f"A is {comparison['a']}, B is {comparison['b']}.", *comparison["verdict"]["sentences"]]
     return "\n".join(lines)
+
+
+def many_text(comparison: dict[str, Any]) -> str:
+    """Return verdict, means, ranks and pairs of three or more runs."""
+    lines = [comparison["verdict"]["headline"]]
+    width = max(len(run["name"]) for run in comparison["runs"])
+    for row in comparison["metrics"].values():
+        ranking = row["ranking"]
+        lines += ["", row["label"], f"  {'':{width}}{'mean':>8}   {'interval':18}{'rank':>8}"]
+        for system in row["systems"]:
+            bounds = _interval({"ci_low": system["interval"]["low"], "ci_high": system["interval"]["high"]})
+            rank = "-" if system["average_rank"] is None else f"{system['average_rank']:.2f}"
+            lines.append(f"  {system['name']:{width}}{system['mean']:8.3f}   {bounds:18}{rank:>8}")
+        for pair in row["pairs"]:
+            bounds = _interval({"ci_low": pair["interval"]["low"], "ci_high": pair["interval"]["high"]}, signed=True)
+            p_value = "-" if pair["p_value_holm"] is None else f"{pair['p_value_holm']:.4f}"
+            named = f"{pair['second']} - {pair['first']}"
+            lines.append(f"  {named:{2 * width + 3}}{pair['difference']:+9.3f}   {bounds:18}  p (Holm) {p_value}")
+        if ranking is not None:
+            groups = [" = ".join(row["systems"][place]["name"] for place in group) for group in ranking["cliques"]]
+            lines.append(
+                f"  Friedman p = {ranking['friedman_p']:.3g}; critical difference of ranks "
+                f"{ranking['critical_difference']:.2f}; not told apart: {'; '.join(groups) or 'none'}"
+            )
+    return "\n".join([*lines, "", *comparison["verdict"]["sentences"]])
 
 
 def _score_lines(rows: dict[str, Any]) -> list[str]:
@@ -95,6 +121,12 @@ def _group_lines(groups: list[dict[str, Any]]) -> list[str]:
             f"{row['num_scored']:6,}{single}"
         )
     return lines
+
+
+def _refusal_lines(rows: list[dict[str, Any]]) -> list[str]:
+    """Return why some figures have no interval, each reason once."""
+    reasons = {row["interval_method"].removeprefix("none: "): None for row in rows if row["ci_low"] is None}
+    return ["", *(f"No interval: {reason}." for reason in reasons)] if reasons else []
 
 
 def _interval(row: dict[str, Any], *, signed: bool = False) -> str:

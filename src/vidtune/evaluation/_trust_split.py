@@ -5,9 +5,8 @@ from __future__ import annotations
 from vidtune.data import Sample, find_leaks
 from vidtune.evaluation._evidence import Evidence, Finding
 from vidtune.evaluation._predictions import Prediction
-from vidtune.metrics import smallest_p_value
+from vidtune.metrics import min_clusters, smallest_p_value
 
-_MIN_CLUSTERS = 5
 _MIN_CLUSTERS_SURE = 10
 _LEAKS = (
     ("video", "evaluated clips are"),
@@ -25,10 +24,11 @@ def check_clusters(evidence: Evidence) -> Finding:
             f"All samples come from one {unit}: no interval and no test is possible, however many samples there are."
         )
         return Finding("clusters", "fail", message)
-    if number < _MIN_CLUSTERS:
+    if number < min_clusters():
         floor = smallest_p_value(number)
         message = (
-            f"Only {number} {units}, however many clips: intervals are rough, and no test can go below p = {floor:.3g}."
+            f"Only {number} {units}, however many clips: too few for an interval, and no test can go below "
+            f"p = {floor:.3g}."
         )
         return Finding("clusters", "warn", message)
     if number < _MIN_CLUSTERS_SURE:

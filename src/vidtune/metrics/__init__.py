@@ -12,6 +12,8 @@ from vidtune.metrics.classification import (
     ClassScore,
     classification_report,
 )
+from vidtune.metrics.comparison import PairedComparison, Power, SignificanceTest, compare_paired
+from vidtune.metrics.corrections import benjamini_hochberg, holm
 from vidtune.metrics.detection import CurvePoint, DetectionScore, detection_scores, precision_recall_curve
 from vidtune.metrics.exercise import (
     ExerciseCatalogue,
@@ -23,6 +25,7 @@ from vidtune.metrics.exercise import (
     variant_of,
 )
 from vidtune.metrics.feedback import NO_ERROR, FeedbackWordings, collect_wordings
+from vidtune.metrics.many import ManyComparison, PairOfSystems, SystemMean, compare_many
 from vidtune.metrics.matching import (
     baseline_match,
     exact_match,
@@ -35,14 +38,30 @@ from vidtune.metrics.matching import (
     word_match,
 )
 from vidtune.metrics.meteor import meteor, meteor_of_words, meteor_words
-from vidtune.metrics.paired import (
-    benjamini_hochberg,
-    cliffs_delta,
-    cohens_d,
+from vidtune.metrics.paired import cliffs_delta, cohens_d, mcnemar, paired_t, sign_test, wilcoxon
+from vidtune.metrics.power import (
+    clustered_standard_error,
+    clusters_needed,
+    design_effect,
     detectable_difference,
-    holm,
-    mcnemar,
+    power_to_find,
 )
+from vidtune.metrics.premises import (
+    Premise,
+    check_independence,
+    check_normality,
+    check_number,
+    check_sphericity,
+    check_symmetry,
+)
+from vidtune.metrics.randomisation import (
+    PairedDifference,
+    exchange_test,
+    paired_difference,
+    sign_flip_test,
+    smallest_p_value,
+)
+from vidtune.metrics.ranking import Ranking, find_cliques, friedman_nemenyi
 from vidtune.metrics.retrieval import (
     RetrievalReport,
     average_precisions,
@@ -53,13 +72,13 @@ from vidtune.metrics.retrieval import (
 from vidtune.metrics.rouge import caption_rouge_l, rouge_l, rouge_n
 from vidtune.metrics.statistics import (
     Interval,
-    PairedDifference,
     bca_interval,
     bootstrap_totals,
+    describe_too_few,
+    effective_clusters,
     mean_interval,
-    paired_difference,
-    sign_flip_test,
-    smallest_p_value,
+    min_clusters,
+    percentile_interval,
     wilson_interval,
 )
 from vidtune.metrics.temporal import (
@@ -75,6 +94,7 @@ from vidtune.metrics.temporal import (
 )
 from vidtune.metrics.thresholds import BARS, FILLS, Colour, Thresholds
 from vidtune.metrics.timed_text import TimedText, format_events, parse_events
+from vidtune.metrics.variance import MIN_SEEDS, Variance, compare_seeds, greenhouse_geisser, repeated_measures_anova
 from vidtune.metrics.wordnet import synonyms_of
 from vidtune.metrics.wups import wups
 
@@ -84,6 +104,7 @@ __all__ = [
     "FILLS",
     "LETTERS",
     "MAX_ORDER",
+    "MIN_SEEDS",
     "NOT_IDENTIFIED",
     "NO_ERROR",
     "NUM_BINS",
@@ -101,11 +122,20 @@ __all__ = [
     "ExerciseCatalogue",
     "FeedbackWordings",
     "Interval",
+    "ManyComparison",
+    "PairOfSystems",
+    "PairedComparison",
     "PairedDifference",
+    "Power",
+    "Premise",
+    "Ranking",
     "RetrievalReport",
+    "SignificanceTest",
+    "SystemMean",
     "Thresholds",
     "TimedMatch",
     "TimedText",
+    "Variance",
     "average_precisions",
     "baseline_match",
     "bca_interval",
@@ -117,22 +147,39 @@ __all__ = [
     "calibration",
     "caption_rouge_l",
     "caption_words",
+    "check_independence",
+    "check_normality",
+    "check_number",
+    "check_sphericity",
+    "check_symmetry",
     "chrf",
     "chrf_counts",
     "cider_d",
     "classification_report",
     "cliffs_delta",
+    "clustered_standard_error",
+    "clusters_needed",
     "cohens_d",
     "collect_wordings",
+    "compare_many",
+    "compare_paired",
+    "compare_seeds",
     "compat_exercise",
     "dense_caption_scores",
     "derive_catalogue",
+    "describe_too_few",
+    "design_effect",
     "detectable_difference",
     "detection_scores",
     "dual_softmax",
+    "effective_clusters",
     "exact_match",
+    "exchange_test",
     "extract_choice",
+    "find_cliques",
     "format_events",
+    "friedman_nemenyi",
+    "greenhouse_geisser",
     "hits_within",
     "holm",
     "is_compat_match",
@@ -143,17 +190,23 @@ __all__ = [
     "meteor",
     "meteor_of_words",
     "meteor_words",
+    "min_clusters",
     "named_answer",
     "normalise_answer",
     "normalise_name",
     "normalised_match",
     "paired_difference",
+    "paired_t",
     "parse_events",
+    "percentile_interval",
+    "power_to_find",
     "precision_recall_curve",
+    "repeated_measures_anova",
     "retrieval_report",
     "rouge_l",
     "rouge_n",
     "sign_flip_test",
+    "sign_test",
     "smallest_p_value",
     "split_answer",
     "substring_match",
@@ -162,6 +215,7 @@ __all__ = [
     "temporal_iou",
     "token_f1",
     "variant_of",
+    "wilcoxon",
     "wilson_interval",
     "word_match",
     "wups",

@@ -1,12 +1,15 @@
-"""Two systems on the same samples, and many comparisons at once: tests, corrections, effect sizes, what can be seen."""
+"""Two systems on the same samples: classical tests, and how large a difference is."""
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
-from statistics import NormalDist, fmean, stdev
+from statistics import fmean, stdev
 
-_NORMAL = NormalDist()
+from vidtune.metrics.randomisation import sign_flip_test
+
+_ALIKE = 1e-12
+_DIGITS = 12
+_MAX_EXACT_DIFFERENCES = 50
 
 
 def mcnemar(num_only_first: int, num_only_second: int, *, mid_p: bool = False) -> float:
@@ -25,47 +28,65 @@ def mcnemar(num_only_first: int, num_only_second: int, *, mid_p: bool = False) -
         >>> round(mcnemar(120, 86), 4)
         0.0213
     """
-    total, smaller = num_only_first + num_only_second, min(num_only_first, num_only_second)
+    total = num_only_first + num_only_second
     if total == 0:
         return 1.0
-    below = sum(_binomial(total, count) for count in range(smaller))
-    observed = _binomial(total, smaller)
-    if mid_p:
-        return min(1.0, 2 * (below + 0.5 * observed)) if num_only_first != num_only_second else 1.0 - 0.5 * observed
-    return min(1.0, 2 * (below + observed))
+    from scipy import stats
+
+    exact = float(stats.binomtest(num_only_first, total).pvalue)
+    if not mid_p:
+        return exact
+    observed = float(stats.binom.pmf(num_only_first, total, 0.5))
+    return exact - observed if num_only_first != num_only_second else 1.0 - 0.5 * observed
 
 
-def holm(p_values: Sequence[float]) -> list[float]:
-    """Return p-values corrected so that the chance of any false finding stays at the level; in the order given.
+def wilcoxon(differences: Sequence[float], *, seed: int = 0) -> tuple[float, float]:
+    """Return statistic and two-sided p-value of the Wilcoxon signed-rank test of independent differences.
 
-    Source: Holm, "A Simple Sequentially Rejective Multiple Test Procedure" (1979).
+    Zeros are ranked and then left out (Pratt 1959). Up to 50 differences exact, and with ties by exchanging the signs
+    of the ranks (``sign_flip_test``); above that by the normal approximation. By ``scipy.stats.wilcoxon``.
+    Differences that are all zero give a p-value of 1.
 
-    Example:
-        >>> holm([0.01, 0.04, 0.03])
-        [0.03, 0.06, 0.06]
+    Args:
+        differences: One per independent unit.
+        seed: Of the exchanges.
     """
-    order = sorted(range(len(p_values)), key=lambda index: p_values[index])
-    corrected = [0.0] * len(p_values)
-    largest = 0.0
-    for place, index in enumerate(order):
-        largest = max(largest, min(1.0, (len(p_values) - place) * p_values[index]))
-        corrected[index] = largest
-    return corrected
+    import numpy as np
+    from scipy import stats
+
+    # Means that are equal but for the order of their sum are tied.
+    values = np.round(np.asarray(differences, dtype=np.float64), _DIGITS)
+    if not values.any():
+        return 0.0, 1.0
+    is_tied = bool((values == 0).any()) or len(set(np.abs(values))) < len(values)
+    if is_tied and len(values) <= _MAX_EXACT_DIFFERENCES:
+        # Under equal systems each rank could as well have had the other sign.
+        signed_ranks = np.sign(values) * stats.rankdata(np.abs(values))
+        p_value, _ = sign_flip_test(signed_ranks, seed=seed)
+        return float(signed_ranks.sum()), 1.0 if p_value is None else p_value
+    found = stats.wilcoxon(values, zero_method="pratt")
+    return float(found.statistic), float(found.pvalue)
 
 
-def benjamini_hochberg(p_values: Sequence[float]) -> list[float]:
-    """Return p-values corrected so that the expected share of false findings stays at the level; in the order given.
+def paired_t(differences: Sequence[float]) -> tuple[float, float] | None:
+    """Return statistic and two-sided p-value of the paired t-test; None where differences do not vary.
 
-    For sweeps that look for something; equal to ``scipy.stats.false_discovery_control``. Source: Benjamini and
-    Hochberg, "Controlling the False Discovery Rate" (1995).
+    For independent, normally distributed differences; ``scipy.stats.ttest_1samp``. Source: Student (1908).
     """
-    order = sorted(range(len(p_values)), key=lambda index: p_values[index], reverse=True)
-    corrected = [0.0] * len(p_values)
-    smallest = 1.0
-    for place, index in enumerate(order):
-        smallest = min(smallest, p_values[index] * len(p_values) / (len(p_values) - place))
-        corrected[index] = smallest
-    return corrected
+    from scipy import stats
+
+    if len(differences) < 2 or max(differences) - min(differences) < _ALIKE:
+        return None
+    found = stats.ttest_1samp(list(differences), 0.0)
+    return float(found.statistic), float(found.pvalue)
+
+
+def sign_test(differences: Sequence[float]) -> float:
+    """Return the two-sided exact p-value of "as many are better as worse"; differences of zero say nothing.
+
+    Source: Arbuthnott (1710); Conover, "Practical Nonparametric Statistics" (1999), section 3.4.
+    """
+    return mcnemar(sum(value < 0 for value in differences), sum(value > 0 for value in differences))
 
 
 def cohens_d(differences: Sequence[float]) -> float | None:
@@ -99,29 +120,3 @@ def cliffs_delta(first: Sequence[float], second: Sequence[float]) -> float:
     not_above = np.searchsorted(ordered, values, side="right")
     above = len(ordered) - not_above
     return float((below - above).sum() / (len(first) * len(second)))
-
-
-def detectable_difference(
-    cluster_differences: Sequence[float], *, level: float = 0.05, power: float = 0.8
-) -> float | None:
-    """Return the smallest true mean difference that a comparison over so many clusters would find.
-
-    From the spread of the clusters' own mean differences: ``(z(1 - level / 2) + z(power)) * sd / sqrt(k)``. None with
-    fewer than two clusters, or where they do not vary.
-
-    Args:
-        cluster_differences: Mean difference of each cluster.
-        level: Of the two-sided test.
-        power: How often it should find the difference.
-    """
-    count = len(cluster_differences)
-    spread = stdev(cluster_differences) if count > 1 else 0.0
-    if spread <= 0:
-        return None
-    return (_NORMAL.inv_cdf(1 - level / 2) + _NORMAL.inv_cdf(power)) * spread / math.sqrt(count)
-
-
-def _binomial(total: int, count: int) -> float:
-    return math.exp(
-        math.lgamma(total + 1) - math.lgamma(count + 1) - math.lgamma(total - count + 1) - total * math.log(2)
-    )
