@@ -7,6 +7,7 @@ from vidtune.config._base import (
     config_hash,
     dump_config,
     load_recipe,
+    salvage_recipe,
 )
 
-__all__ = ["Config", "apply_overrides", "build_config", "config_hash", "dump_config", "load_recipe"]
+__all__ = ["Config", "apply_overrides", "build_config", "config_hash", "dump_config", "load_recipe", "salvage_recipe"]

@@ -14,6 +14,7 @@ from vidtune.models._media_features import (
     takes_media_features,
 )
 from vidtune.models._native import NativeFamily
+from vidtune.models._outline import ModelOutline, outline_model
 from vidtune.models._source import Checkpoint, find_checkpoint
 from vidtune.models._torchvision import ensure_torchvision
 
@@ -28,6 +29,7 @@ __all__ = [
     "LoadedModel",
     "Modality",
     "ModelIdentity",
+    "ModelOutline",
     "NativeFamily",
     "PromptItem",
     "choose_device",
@@ -40,6 +42,7 @@ __all__ = [
     "join_features",
     "load_model",
     "move_features",
+    "outline_model",
     "replace_pixels",
     "takes_media_features",
 ]
