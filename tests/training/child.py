@@ -2,16 +2,21 @@
 
 POINT is ``none``, ``step:N`` (after the Nth step of this process), ``write:N`` (in the Nth flush to disk, wherever that
 is: within a checkpoint, the log, or the result), or ``rename:N`` (before the Nth folder is renamed into place).
+``full:N`` lets the system refuse files of more than a few kilobytes from the Nth step on, as a full disk does, and
+``hang:N`` never returns from it.
 """
 
 from __future__ import annotations
 
 import os
+import resource
 import signal
 import sys
+import time
 from pathlib import Path
 
 from vidtune.config import load_recipe
+from vidtune.core.errors import VidtuneError
 from vidtune.core.rundir import RunDirectory
 from vidtune.training import TrainConfig, train
 
@@ -23,6 +28,10 @@ def main(recipe: str, run: str, point: str) -> None:
     def progress(stage: str, done: int, total: int, note: str = "") -> None:
         if kind == "step" and stage == "train":
             countdown.tick()
+        if kind == "full" and stage == "train" and done == int(number):
+            resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, resource.RLIM_INFINITY))
+        if kind == "hang" and stage == "train" and done == int(number):
+            time.sleep(3600)
 
     if kind == "write":
         _kill_in(os, "fsync", countdown)
@@ -58,4 +67,8 @@ def _kill_in(owner: object, name: str, countdown: _Countdown) -> None:
 
 
 if __name__ == "__main__":
-    main(*sys.argv[1:])
+    try:
+        main(*sys.argv[1:])
+    except VidtuneError as exc:
+        sys.stderr.write(f"error[{exc.code}]: {exc}\n")
+        sys.exit(exc.exit_status)

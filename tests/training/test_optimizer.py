@@ -100,3 +100,138 @@ def test_a_restored_optimizer_takes_the_same_next_step():
     step(second, second_optimizer, 3)
 
     assert all(torch.equal(whole[name], second[name]) for name in whole)
+
+
+KINDS_HERE = ["adamw", "adamw_8bit"]
+
+
+@pytest.mark.parametrize("kind", KINDS_HERE)
+def test_the_state_of_every_optimizer_goes_through_safetensors_and_takes_the_same_steps(kind, tmp_path):
+    """Two tensors large enough for 8 bit, which share their table of codes, and one that keeps float32."""
+    from safetensors.torch import load_file, save_file
+
+    def make():
+        torch.manual_seed(0)
+        shapes = {"a": (80, 80), "b": (3,), "c": (70, 90)}
+        parameters = {name: torch.nn.Parameter(torch.randn(shape)) for name, shape in shapes.items()}
+        return parameters, build_optimizer(parameters, OptimConfig(kind=kind), lambda name: "language")
+
+    def step(parameters, optimizer, number):
+        set_learning_rate(optimizer, 1 / number)
+        for parameter in parameters.values():
+            parameter.grad = torch.sin(number * parameter.detach())
+        optimizer.step()
+
+    whole, whole_optimizer = make()
+    for number in (1, 2, 3, 4):
+        step(whole, whole_optimizer, number)
+    first, first_optimizer = make()
+    for number in (1, 2):
+        step(first, first_optimizer, number)
+    save_file(optimizer_tensors(first_optimizer, first), tmp_path / "optimizer.safetensors")
+    second, second_optimizer = make()
+    with torch.no_grad():
+        for name, parameter in second.items():
+            parameter.copy_(first[name])
+    restore_optimizer(second_optimizer, second, load_file(tmp_path / "optimizer.safetensors"))
+    for number in (3, 4):
+        step(second, second_optimizer, number)
+
+    assert all(torch.equal(whole[name], second[name]) for name in whole)
+    assert not torch.equal(first["a"], second["a"])
+
+
+def test_eight_bit_moments_take_a_quarter_of_the_memory_and_go_the_same_way():
+    found = {}
+    for kind in KINDS_HERE:
+        torch.manual_seed(0)
+        weight = torch.nn.Parameter(torch.randn(200, 200))
+        optimizer = build_optimizer({"a": weight}, OptimConfig(kind=kind, learning_rate=1e-2), lambda name: "language")
+        for _ in range(20):
+            weight.grad = weight.detach().clone()
+            optimizer.step()
+        state = optimizer_tensors(optimizer, {"a": weight})
+        found[kind] = weight.detach(), sum(tensor.nbytes for tensor in state.values())
+
+    torch.testing.assert_close(found["adamw_8bit"][0], found["adamw"][0], atol=0.03, rtol=0)
+    assert found["adamw_8bit"][1] < 0.27 * found["adamw"][1]
+
+
+@pytest.mark.parametrize(("kind", "instead"), [("paged_adamw", "'adamw'"), ("paged_adamw_8bit", "'adamw_8bit'")])
+def test_paged_moments_without_cuda_are_refused_by_name_before_weights_load(
+    kind, instead, recipe, tmp_path, monkeypatch
+):
+    from vidtune.core.errors import DataInvalid
+    from vidtune.core.rundir import RunDirectory
+    from vidtune.training import train
+
+    monkeypatch.setattr("vidtune.training._prepare.load_model", None)
+    with pytest.raises(
+        DataInvalid, match=f"optim.kind='{kind}' moves its moments .* on cpu. Set optim.kind to {instead}"
+    ):
+        train(recipe(optim={"kind": kind}), RunDirectory(tmp_path / "run"))
+
+
+def test_ranks_that_move_need_moments_that_can_be_cut(recipe, tmp_path, monkeypatch):
+    from vidtune.core.errors import DataInvalid
+    from vidtune.core.rundir import RunDirectory
+    from vidtune.training import train
+
+    monkeypatch.setattr("vidtune.training._prepare.load_model", None)
+    options = {"reallocate_every_steps": 2, "reallocate_until_step": 4}
+    config = recipe(
+        optim={"kind": "adamw_8bit"},
+        adapter={"kind": "rank_budget", "alpha": ..., "dropout": ..., "options": options},
+    )
+    with pytest.raises(DataInvalid, match="rank_budget moves AdamW's moments"):
+        train(config, RunDirectory(tmp_path / "run"))
+
+
+def test_a_run_with_eight_bit_moments_continues_to_the_last_bit(recipe, tmp_path):
+    """The tiny model's matrices are below bitsandbytes' limit, so its whole weights are trained."""
+    from vidtune.core.hashing import sha256_file
+    from vidtune.core.rundir import RunDirectory
+    from vidtune.training import train
+
+    adapter = {"kind": "full", "rank": ..., "alpha": ..., "dropout": ..., "modalities": ["language"]}
+    config = recipe(adapter=adapter, optim={"kind": "adamw_8bit", "learning_rate": 1e-3})
+    results = []
+    for name, stops_at in (("whole", ()), ("stopped", (3, 5))):
+        run = RunDirectory(tmp_path / name)
+        for stop_at in stops_at:
+
+            def stop(stage, done, total, note="", stop_at=stop_at):
+                if stage == "train" and done == stop_at:
+                    raise KeyboardInterrupt
+
+            with pytest.raises(KeyboardInterrupt):
+                train(config, run, progress=stop)
+        train(config, run)
+        results.append(sha256_file(run.best / "model.safetensors"))
+
+    assert results[0] == results[1]
+
+
+def test_lora_plus_gives_second_matrices_their_own_rate(tiny_model):
+    from vidtune.adapters import AdapterConfig, attach_adapter, learning_rate_multiplier
+    from vidtune.models import load_model
+
+    loaded = load_model(tiny_model, device="cpu")
+    targets = {"language": loaded.family.linear_targets("language")}
+    model = attach_adapter(loaded.model, AdapterConfig(options={"plus_ratio": 16}), targets)
+    parameters = {name: parameter for name, parameter in model.named_parameters() if parameter.requires_grad}
+    config = OptimConfig(learning_rate=1e-3)
+    optimizer = build_optimizer(
+        parameters, config, loaded.family.modality_of, lambda name: learning_rate_multiplier(model, name)
+    )
+    set_learning_rate(optimizer, 0.5)
+
+    rates = {
+        name: group["lr"]
+        for group in optimizer.param_groups
+        for name, parameter in parameters.items()
+        if any(parameter is member for member in group["params"])
+    }
+    assert len(rates) == len(parameters)
+    assert {rate for name, rate in rates.items() if ".lora_A." in name} == {5e-4}
+    assert {rate for name, rate in rates.items() if ".lora_B." in name} == {8e-3}

@@ -1,7 +1,24 @@
 import pytest
 import torch
 
-from vidtune.training._precision import choose_precision, computing
+from vidtune.core.errors import DataInvalid
+from vidtune.core.rundir import RunDirectory
+from vidtune.training import read_history, train
+from vidtune.training._checkpoint import TrainState
+from vidtune.training._precision import choose_precision, computing, tf32_products
+from vidtune.training._scaling import LossScale
+
+
+class _ThroughHalf(torch.autograd.Function):
+    """Passes a gradient on as fp16 holds it, sixteen times as large: from 65,536 on it is infinite."""
+
+    @staticmethod
+    def forward(ctx, values):
+        return values.clone()
+
+    @staticmethod
+    def backward(ctx, gradient):
+        return (gradient * 16).half().float() / 16
 
 
 def test_auto_takes_bf16_only_where_the_hardware_multiplies_it(monkeypatch):
@@ -12,6 +29,62 @@ def test_auto_takes_bf16_only_where_the_hardware_multiplies_it(monkeypatch):
     assert choose_precision("auto", cpu) == "fp32"
     assert choose_precision("bf16", cpu) == "bf16"
     assert choose_precision("fp32", cpu) == "fp32"
+
+
+def test_tf32_where_there_is_none_is_refused_before_weights_load(recipe, tmp_path, monkeypatch):
+    monkeypatch.setattr("vidtune.training._prepare.load_model", None)
+
+    with pytest.raises(DataInvalid, match="loop.precision='tf32' has no effect on cpu"):
+        train(recipe(loop={"precision": "tf32"}), RunDirectory(tmp_path / "run"))
+
+
+def test_tf32_holds_for_a_run_and_no_longer():
+    before = torch.get_float32_matmul_precision()
+    with tf32_products("tf32"):
+        assert torch.get_float32_matmul_precision() == "high"
+    assert torch.get_float32_matmul_precision() == before
+
+
+def test_fp16_learns_like_fp32_and_continues_to_the_last_bit(recipe, tmp_path):
+    losses, weights = {}, {}
+    for name, precision, stops_at in (("fp32", "fp32", ()), ("fp16", "fp16", ()), ("stopped", "fp16", (5,))):
+        run = RunDirectory(tmp_path / name)
+        config = recipe(loop={"max_steps": 12, "precision": precision})
+        for stop_at in stops_at:
+
+            def stop(stage, done, total, note="", stop_at=stop_at):
+                if stage == "train" and done == stop_at:
+                    raise KeyboardInterrupt
+
+            with pytest.raises(KeyboardInterrupt):
+                train(config, run, progress=stop)
+        train(config, run)
+        losses[name] = [record["loss"] for record in read_history(run.training_log).steps]
+        weights[name] = (run.best / "adapter_model.safetensors").read_bytes()
+
+    assert losses["fp16"][-1] == pytest.approx(losses["fp32"][-1], rel=0.05)
+    assert losses["fp16"][-1] < losses["fp16"][0]
+    assert weights["stopped"] == weights["fp16"]
+    assert losses["stopped"] == losses["fp16"]
+
+
+def test_a_scale_that_is_too_large_costs_steps_and_no_numbers():
+    """Gradients that fp16 cannot hold: each time the step is left out, until the scale fits."""
+    weight = torch.nn.Parameter(torch.ones(1))
+    scale, state = LossScale("fp16", [weight], TrainState(0, "")), TrainState(0, "")
+    seen = []
+    for _ in range(20):
+        weight.grad = None
+        loss = _ThroughHalf.apply(weight * 16.0).sum()
+        scale.up(loss).backward()
+        norm = float(weight.grad.norm())
+        seen.append((norm, scale.forgives(norm)))
+        state = scale.after(state, norm)
+
+    assert seen[0] == (float("inf"), True)
+    assert seen[-1] == (16.0, False)  # the true gradient, whatever the scale
+    assert state.loss_scale < 65536.0
+    assert sum(skipped for _, skipped in seen) == 1 + 4
 
 
 @pytest.mark.parametrize("longest", [10, 100_000])

@@ -4,7 +4,7 @@ import pytest
 
 from vidtune.config import load_recipe
 from vidtune.core.errors import ConfigInvalid
-from vidtune.training import TrainConfig
+from vidtune.training import TrainConfig, read_history
 
 RECIPES = sorted((Path(__file__).parents[2] / "recipes" / "physio").glob("*.yaml"))
 
@@ -60,3 +60,53 @@ def test_no_config_has_more_than_fifteen_fields():
         if name.endswith("Config"):
             assert len(part.model_fields) <= 15, name
             assert all(field.description for field in part.model_fields.values()), name
+
+
+@pytest.fixture(scope="module")
+def physio(tmp_path_factory):
+    from vidtune.packs.physio import PACK, PhysioConfig
+
+    folder = tmp_path_factory.mktemp("physio")
+    PACK.synthesize(folder, PhysioConfig(num_clips=60, exercises=("squats", "pushups"), workers=1))
+    return folder
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(900)
+@pytest.mark.parametrize(
+    ("name", "overrides", "num_processes"),
+    [
+        (
+            "nano-surgvivqa-qlora",
+            ["data.limit=8", "loop.epochs=null", "loop.max_steps=3", "evaluation.every_steps=1"],
+            2,
+        ),
+        ("nano-qved-finetune", ["loop.epochs=null", "loop.max_steps=2", "evaluation.every_steps=1"], 1),
+    ],
+)
+def test_the_seeds_recipes_run_on_the_pack(name, overrides, num_processes, physio, tmp_path, child_env):
+    """A few steps of each; what they lead to is not what is tested."""
+    import subprocess
+    import sys
+
+    path = next(path for path in RECIPES if path.stem == name)
+    overrides = [
+        *overrides,
+        *(
+            f"{part}.{key}={value}"
+            for part, file in (("data", "train"), ("eval_data", "val"))
+            for key, value in (("path", physio / f"qved_{file}.json"), ("videos", physio))
+        ),
+        "evaluation.limit=4",
+        "evaluation.max_new_tokens=4",
+    ]
+    command = [sys.executable, "-m", "vidtune", "train", str(path), "--out", str(tmp_path / "run")]
+    command += ["--nproc", str(num_processes), *(part for override in overrides for part in ("--set", override))]
+    done = subprocess.run(command, env=child_env, capture_output=True, text=True, timeout=800)
+
+    assert done.returncode == 0, done.stderr
+    history = read_history(tmp_path / "run" / "training.jsonl")
+    assert len(history.steps) >= 2
+    assert {"loss", "rouge_l"} <= history.evaluations[-1]["metrics"].keys()
+    assert (tmp_path / "run" / "best" / "adapter_model.safetensors").exists()
+    assert list((tmp_path / "run" / "tensorboard").iterdir())

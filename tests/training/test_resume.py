@@ -1,5 +1,6 @@
 """kill -9, then the same command: the losses and the bytes of a run that nobody disturbed."""
 
+import re
 import signal
 import subprocess
 import sys
@@ -66,6 +67,20 @@ def test_a_killed_run_ends_as_if_it_had_not_been_killed(points, recipe_path, chi
     run = RunDirectory(tmp_path / "killed")
     kill_then_finish(points, recipe_path, run, child_env)
 
+    assert outcome(run) == undisturbed
+    assert not list(run.path.rglob("*.part"))
+
+
+def test_a_full_disk_stops_the_run_by_name_and_the_same_command_ends_it(recipe_path, child_env, tmp_path, undisturbed):
+    run = RunDirectory(tmp_path / "full")
+    stopped = train_in_child(recipe_path, run, child_env, "full:5")
+
+    assert stopped.returncode == 75, stopped.stderr
+    assert "error[disk_full]: " in stopped.stderr
+    assert re.search(r"(step|best)-000006 needs [\d,]+ bytes", stopped.stderr)
+    assert "bytes are free there" in stopped.stderr
+    assert sorted(path.name for path in run.checkpoints.glob("step-*")) == ["step-000002", "step-000004"]
+    finish(recipe_path, run)
     assert outcome(run) == undisturbed
     assert not list(run.path.rglob("*.part"))
 

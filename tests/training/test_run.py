@@ -13,6 +13,7 @@ from vidtune.core.errors import (
     ConfigInvalid,
     DataInvalid,
     ModelUnavailable,
+    OutOfMemory,
     RunCorrupt,
     RunLocked,
     RunMismatch,
@@ -20,7 +21,7 @@ from vidtune.core.errors import (
 )
 from vidtune.core.locking import RunLock
 from vidtune.core.rundir import RunDirectory
-from vidtune.training import LossNotFinite, TooManyDropped, read_history, train
+from vidtune.training import LossNotFinite, ModelCollapsed, TooManyDropped, TrainingHung, read_history, train
 
 from .conftest import make_sample
 
@@ -287,7 +288,9 @@ def test_samples_that_are_too_long_are_dropped_by_name(recipe, run):
     summary = train(recipe(limits={"max_tokens": 75, "max_dropped_share": 0.5}), run)
 
     assert summary.dropped == {"too_long": 3}
-    assert {entry["sample_id"] for entry in RecordLog(run.path / "dropped.jsonl").read()} == {"s02", "s05", "s08"}
+    ledger = RecordLog(run.path / "dropped.jsonl").read()
+    assert {entry["sample_id"] for entry in ledger} == {"s02", "s05", "s08"}
+    assert all(entry["num_tokens"] > 75 for entry in ledger)
 
 
 def test_all_mistakes_of_a_recipe_are_named_before_weights_load(recipe, run, clips, tmp_path):
@@ -344,6 +347,24 @@ def test_a_gradient_that_overflows_names_the_samples_of_its_step(recipe, run):
         train(recipe(adapter={"alpha": 10**30}), run)
 
 
+def test_a_step_that_does_not_fit_into_memory_is_named_and_the_run_continues(recipe, run, monkeypatch):
+    real, calls = torch.nn.functional.cross_entropy, iter(range(100))
+
+    def too_large(*args, **kwargs):
+        if next(calls) == 3:
+            raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB.")
+        return real(*args, **kwargs)
+
+    monkeypatch.setattr(torch.nn.functional, "cross_entropy", too_large)
+    with pytest.raises(
+        OutOfMemory, match=r"step 4 with the sample\(s\) s\d\d, .*Tried to allocate .*Halve loop.batch_size"
+    ):
+        train(recipe(), run)
+    summary = train(recipe(), run)
+
+    assert summary.num_steps_done == 6
+
+
 def test_a_damaged_newest_checkpoint_costs_only_the_steps_between(recipe, run, tmp_path):
     whole = RunDirectory(tmp_path / "whole")
     train(recipe(), whole)
@@ -388,9 +409,9 @@ def test_people_and_clips_on_both_sides_are_noted(recipe, run, clips):
 
 
 def test_every_error_of_the_room_has_a_code():
-    for error in (LossNotFinite, TooManyDropped):
+    for error in (LossNotFinite, ModelCollapsed, TooManyDropped, TrainingHung):
         assert issubclass(error, VidtuneError)
-        assert error.code != "bad_data"
+        assert error.code not in ("bad_data", "try_again")
 
 
 @pytest.mark.parametrize("where", ["data", "eval_data"])

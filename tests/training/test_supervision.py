@@ -1,10 +1,17 @@
+import os
+import pty
+from contextlib import redirect_stdout
+
 import pytest
 import torch
 from tests.models.tiny import make_processor
 
+from vidtune.cli._shell import emit
 from vidtune.core.errors import SupervisionInvalid
+from vidtune.core.rundir import RunDirectory
 from vidtune.data import Sample, Turn
 from vidtune.models import families
+from vidtune.training import train
 from vidtune.training._examples import Example
 from vidtune.training._supervision import (
     Vocabulary,
@@ -127,5 +134,39 @@ def test_an_unsupervised_first_answer_is_refused(example, vocabulary):
 def test_colours_mark_what_is_learned(example, vocabulary):
     text = render_example(example, vocabulary, colour=True)
 
-    assert "\x1b[32msquats - the knees move inwards<|im_end|>\x1b[0m" in text
+    assert "\x1b[32m«squats - the knees move inwards<|im_end|>»\x1b[0m" in text
     assert "\x1b[34m[8 media tokens]\x1b[0m" in text
+
+
+@pytest.mark.parametrize("side", ["left", "right"])
+def test_a_cut_among_the_tokens_of_a_clip_is_refused(example, vocabulary, side):
+    media = [index for index, token in enumerate(example.input_ids.tolist()) if token in vocabulary.media_ids]
+    middle = media[len(media) // 2]
+    part = slice(None, middle + 1) if side == "right" else slice(middle, None)
+    ids, labels = example.input_ids[part], example.labels[part].clone()
+    labels[0] = ids[0]  # something is supervised: that alone is no excuse
+
+    problems = find_supervision_problems(Example(example.sample, ids, labels, example.source_sha256), vocabulary)
+
+    assert any("among the tokens of its clip" in problem for problem in problems)
+
+
+def test_what_would_be_learned_is_coloured_on_a_terminal_and_nowhere_else(recipe, tmp_path, monkeypatch):
+    monkeypatch.delenv("NO_COLOR", raising=False)
+    summary = train(recipe(), RunDirectory(tmp_path / "run"), dry_run=True)
+    text = summary.supervision[:1500]  # as much as a terminal takes before it is read
+    terminal, inside = pty.openpty()
+    with open(inside, "w") as screen, redirect_stdout(screen):
+        emit(summary.to_record(), False, text)
+    shown = os.read(terminal, 65536).decode()
+    with (tmp_path / "out.txt").open("w+") as file:
+        with redirect_stdout(file):
+            emit(summary.to_record(), False, text)
+            emit(summary.to_record(), True, text)
+        file.seek(0)
+        to_file = file.read()
+
+    assert "\x1b[32m«squats - the knees" in shown
+    assert "«squats - the knees" in to_file
+    assert "\x1b" not in to_file
+    assert "\\u001b" not in to_file

@@ -14,9 +14,12 @@ from vidtune.adapters._lifecycle import (
     load_adapter,
     load_plain_adapter,
     merge_adapter,
+    moves_optimizer_state,
     quantization_config,
     save_adapter,
 )
+from vidtune.adapters._low_bit_adamw import low_bit_adamw
+from vidtune.adapters._outlook import choose_targets, estimate_trained
 from vidtune.adapters._quiet import quiet_libraries
 from vidtune.adapters._record import (
     adapter_config_of,
@@ -64,9 +67,11 @@ __all__ = [
     "attach_adapter",
     "bare_model",
     "base_of_adapter",
+    "choose_targets",
     "clip_gates",
     "draw_gate_map",
     "draw_gate_summary",
+    "estimate_trained",
     "export_plain_lora",
     "find_stages",
     "fit_frame_signals",
@@ -78,9 +83,11 @@ __all__ = [
     "learning_rate_multiplier",
     "load_adapter",
     "load_plain_adapter",
+    "low_bit_adamw",
     "mean_ranks",
     "measuring_inputs",
     "merge_adapter",
+    "moves_optimizer_state",
     "plain_weight",
     "processor_settings_of",
     "quantization_config",

@@ -95,6 +95,9 @@ class ActsAfterSteps(Protocol):
 class FitsCheckpoints(Protocol):
     """A kind whose parameters may have other shapes in a checkpoint than after ``attach``."""
 
+    def changes_shapes(self, config: AdapterConfig) -> bool:
+        """Whether they will, with this config."""
+
     def fit_weights(self, model: Any, weights: Mapping[str, torch.Tensor]) -> None:
         """Give the trained parameters of ``model`` the shapes of ``weights``, which will be copied into them."""
 

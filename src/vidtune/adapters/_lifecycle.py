@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from vidtune.adapters._config import AdapterConfig
 from vidtune.adapters._kind import ActsAfterSteps, AddsToLoss, FitsCheckpoints, SetsRates, Towers, adapter_kinds
+from vidtune.adapters._outlook import choose_targets
 from vidtune.adapters._quiet import quiet_libraries
 from vidtune.adapters._record import adapter_config_of, base_identity, check_base, write_record
 from vidtune.core.errors import BadUsage
@@ -51,37 +51,13 @@ def attach_adapter(
     Raises:
         BadUsage: If the config asks for a tower, or for layers of one, that the model does not have.
     """
-    missing = sorted({*config.modalities, *config.modules_to_train} - {*targets, "embeddings"})
-    if missing:
-        raise BadUsage(
-            f"the model has no {' or '.join(missing)} tower; it has {', '.join(targets)}.", "Change modalities."
-        )
     base = base_identity(model)
-    towers = Towers(_chosen_targets(model, config, targets), modality_of, batches)
+    towers = Towers(choose_targets(model, config, targets), modality_of, batches)
     with quiet_libraries():
         tuned = adapter_kinds.get(config.kind).attach(model, config, towers)
     tuned.vidtune_adapter = config
     tuned.vidtune_base = base
     return tuned
-
-
-def _chosen_targets(model: Any, config: AdapterConfig, targets: Mapping[str, str]) -> dict[str, str]:
-    """Return the pattern of the layers of each tower, narrowed to those that the config names."""
-    chosen = dict(targets)
-    for modality, settings in config.per_modality.items():
-        if settings.targets is None:
-            continue
-        # Both must hold of the whole name: that it is of this tower, and that it ends as asked for.
-        chosen[modality] = rf"(?=(?:{targets[modality]})$)(?:.*\.)?(?:{settings.targets})"
-        names = [name for name, _ in model.named_modules() if re.fullmatch(targets[modality], name)]
-        if not any(re.fullmatch(chosen[modality], name) for name in names):
-            known = sorted({name.rpartition(".")[2] for name in names})
-            raise BadUsage(
-                f"per_modality.{modality}.targets={settings.targets!r} is the end of no linear layer of the {modality} "
-                f"tower; they end with {', '.join(known) or 'nothing, there is none'}.",
-                "Name some of these, or leave targets out.",
-            )
-    return chosen
 
 
 def learning_rate_multiplier(model: Any, name: str) -> float:
@@ -121,6 +97,12 @@ def fit_weights(model: Any, weights: Mapping[str, torch.Tensor]) -> None:
     kind = adapter_kinds.get(config.kind) if isinstance(config, AdapterConfig) else None
     if isinstance(kind, FitsCheckpoints):
         kind.fit_weights(model, weights)
+
+
+def moves_optimizer_state(config: AdapterConfig) -> bool:
+    """Whether parameters get other shapes while they are trained, and AdamW's moments with them."""
+    kind = adapter_kinds.get(config.kind)
+    return isinstance(kind, FitsCheckpoints) and kind.changes_shapes(config)
 
 
 def save_adapter(model: Any, folder: Path, *, processor: Mapping[str, Any] | None = None) -> None:

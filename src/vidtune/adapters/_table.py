@@ -22,15 +22,18 @@ class ModalityRow:
 
     gradient_bytes: int
     optimizer_bytes: int
-    """Of AdamW's state in float32."""
+    """Of the optimizer's state."""
 
 
-def trainable_table(model: Any, modality_of: Callable[[str], str]) -> list[ModalityRow]:
+def trainable_table(
+    model: Any, modality_of: Callable[[str], str], *, optimizer_bytes: int = _ADAMW_BYTES
+) -> list[ModalityRow]:
     """Return one row for every modality of ``model``, in the order in which they appear in it.
 
     Args:
         model: As ``attach_adapter`` returned it.
         modality_of: ``family.modality_of``.
+        optimizer_bytes: What the optimizer keeps for every trained number; AdamW's in float32 unless given.
     """
     counts: dict[str, list[int]] = {}
     for name, parameter in model.named_parameters():
@@ -48,7 +51,7 @@ def trainable_table(model: Any, modality_of: Callable[[str], str]) -> list[Modal
         row[1] += 0 if ".original_module." in name else num
         row[2] += num_bytes
     return [
-        ModalityRow(modality, trainable, total, weights, gradients, trainable * _ADAMW_BYTES)
+        ModalityRow(modality, trainable, total, weights, gradients, trainable * optimizer_bytes)
         for modality, (trainable, total, weights, gradients) in counts.items()
     ]
 

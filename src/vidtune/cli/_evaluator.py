@@ -11,15 +11,37 @@ if TYPE_CHECKING:
     from vidtune.models import LoadedModel
 
 
-def generated_metrics(
-    loaded: LoadedModel, samples: Sequence[Sample], framesets: Sequence[FrameSet], max_new_tokens: int
-) -> Mapping[str, float]:
-    """Answer ``samples`` with the model as it stands and return mean scores of the answers."""
-    from vidtune.evaluation import quick_metrics
-    from vidtune.inference import GenerationConfig, Request, generate
+class GeneratedMetrics:
+    """An ``Evaluator`` that lets the model answer and scores the answers without embeddings or intervals."""
 
-    requests = [
-        Request(turns=sample.prompt_turns, frames=frames) for sample, frames in zip(samples, framesets, strict=True)
-    ]
-    answers = generate(loaded, requests, GenerationConfig(max_new_tokens=max_new_tokens))
-    return quick_metrics([answer.text for answer in answers], samples)
+    def __call__(
+        self,
+        loaded: LoadedModel,
+        samples: Sequence[Sample],
+        framesets: Sequence[FrameSet],
+        max_new_tokens: int,
+    ) -> Mapping[str, float]:
+        """Answer ``samples`` with the model as it stands; return mean scores, and how alike the answers are."""
+        from vidtune.evaluation import quick_metrics
+        from vidtune.inference import GenerationConfig, Request, generate
+        from vidtune.training import ANSWERS_ALIKE
+
+        requests = [
+            Request(turns=sample.prompt_turns, frames=frames) for sample, frames in zip(samples, framesets, strict=True)
+        ]
+        answers = [
+            answer.text for answer in generate(loaded, requests, GenerationConfig(max_new_tokens=max_new_tokens))
+        ]
+        most_common = max(answers.count(text) for text in set(answers)) / len(answers)
+        return {**quick_metrics(answers, samples), ANSWERS_ALIKE: most_common}
+
+    def metric_names(self, samples: Sequence[Sample]) -> frozenset[str]:
+        """Return what it may measure on such samples, without a model."""
+        from vidtune.evaluation import quick_metric_names
+        from vidtune.training import ANSWERS_ALIKE
+
+        return quick_metric_names(samples) | {ANSWERS_ALIKE}
+
+
+generated_metrics = GeneratedMetrics()
+"""What the command line passes to ``train``."""

@@ -39,7 +39,9 @@ def emit(record: dict[str, Any], as_json: bool, text: str) -> None:
     """Print a result on stdout: the record as JSON, or the text for people."""
     import json
 
-    click.echo(json.dumps(record, ensure_ascii=False, allow_nan=False) if as_json else text)
+    text = json.dumps(record, ensure_ascii=False, allow_nan=False) if as_json else text
+    # click itself takes colours out of what goes to a file or a pipe.
+    click.echo(text, color=False if os.environ.get("NO_COLOR") else None)
 
 
 @contextmanager

@@ -52,18 +52,16 @@ def train(
         run_in_processes(arguments, nproc)
         return
     from vidtune.cli._evaluator import generated_metrics
-    from vidtune.config import load_recipe
     from vidtune.core.rundir import RunDirectory
-    from vidtune.training import TrainConfig, has_learned, is_main_process, overfit_config, overfit_verdict
+    from vidtune.training import has_learned, is_main_process, load_train_recipe, overfit_config, overfit_verdict
     from vidtune.training import train as run_training
 
-    config = load_recipe(TrainConfig, Path(recipe), overrides)
+    run = RunDirectory(run_path)
+    config = load_train_recipe(Path(recipe), overrides, run, evaluator=generated_metrics)
     if overfit:
         config = overfit_config(config, overfit)
     with progress_bar() as progress:
-        summary = run_training(
-            config, RunDirectory(run_path), evaluator=generated_metrics, dry_run=dry_run, progress=progress
-        )
+        summary = run_training(config, run, evaluator=generated_metrics, dry_run=dry_run, progress=progress)
     verdict = [overfit_verdict(summary)] if overfit and not dry_run else []
     if is_main_process():
         emit(summary.to_record(), as_json, "\n".join([summary.to_text(), *verdict]))

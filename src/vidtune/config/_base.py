@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
@@ -34,6 +35,39 @@ def load_recipe(config_class: type[ConfigT], path: Path | None, overrides: Seque
     Raises:
         ConfigInvalid: Naming every wrong key or value, not only the first.
     """
+    return build_config(config_class, _read_values(path, overrides), source=str(path) if path else "defaults")
+
+
+def salvage_recipe(
+    config_class: type[ConfigT], path: Path, overrides: Sequence[str] = ()
+) -> tuple[ConfigT | None, list[str]]:
+    """Read a recipe that does not hold: what is wrong is named and left at its default, and the rest can be checked.
+
+    A finding that only follows from what was left out is not named.
+
+    Returns:
+        The config without what is wrong, or None if nothing can stand in for it; and every finding.
+
+    Raises:
+        ConfigInvalid: If the file cannot be read at all.
+    """
+    values = _read_values(path, overrides)
+    findings: list[str] = []
+    touched: set[str] = set()
+    while True:
+        try:
+            return config_class.model_validate(values), findings
+        except ValidationError as exc:
+            wrong = [(_place_of(error, config_class), _describe(error)) for error in exc.errors()]
+        findings += [text for place, text in wrong if not _follows(place, text, touched)]
+        if not all(place and place[0] in values for place, _ in wrong):
+            return None, findings  # something required is missing, or a rule names no section
+        for place, _ in wrong:
+            _remove(values, place)
+            touched.add(place[0])
+
+
+def _read_values(path: Path | None, overrides: Sequence[str]) -> dict[str, Any]:
     values: Any = {}
     if path is not None:
         try:
@@ -45,7 +79,32 @@ def load_recipe(config_class: type[ConfigT], path: Path | None, overrides: Seque
             raise ConfigInvalid(f"recipe {path} is not valid YAML: {reason}.", "Mend the file.") from exc
         if not isinstance(values, dict):
             raise ConfigInvalid(f"recipe {path} holds a {type(values).__name__}, expected keys and values.")
-    return build_config(config_class, apply_overrides(values, overrides), source=str(path) if path else "defaults")
+    return apply_overrides(values, overrides)
+
+
+def _place_of(error: Any, config_class: type[Config]) -> tuple[str, ...]:
+    """Return the keys of what is wrong; a rule over the whole names the section that it speaks of first."""
+    place = tuple(str(part) for part in error["loc"])
+    if place:
+        return place
+    message = str(error["msg"]).removeprefix("Value error, ")
+    return tuple(name for name in config_class.model_fields if re.match(rf"{name}\b", message))[:1]
+
+
+def _follows(place: tuple[str, ...], text: str, touched: set[str]) -> bool:
+    """Whether a finding may only follow from what was left out of these sections before."""
+    return any(section in place[:1] or re.search(rf"\b{section}\b", text) for section in touched)
+
+
+def _remove(values: dict[str, Any], place: Sequence[str]) -> None:
+    """Remove the deepest value that ``place`` leads to, if there is any."""
+    if not place or place[0] not in values:
+        return
+    inner = values[place[0]]
+    if len(place) > 1 and isinstance(inner, dict) and place[1] in inner:
+        _remove(inner, place[1:])
+    else:
+        del values[place[0]]
 
 
 def apply_overrides(values: Mapping[str, Any], overrides: Sequence[str]) -> dict[str, Any]:

@@ -24,9 +24,9 @@
         |-- PeerLost                  peer_lost
         `-- Interrupted               interrupted
 
-Rooms hang leaves of their own below these: training has ``LossNotFinite`` (loss_not_finite) and
-``TooManyDropped`` (too_many_dropped), reports has ``NotScored`` (not_scored) and ``NotTrained`` (not_trained), all
-under ``BadData``.
+Rooms hang leaves of their own below these: training has ``LossNotFinite`` (loss_not_finite), ``TooManyDropped``
+(too_many_dropped) and ``ModelCollapsed`` (model_collapsed), reports has ``NotScored`` (not_scored) and ``NotTrained``
+(not_trained), all under ``BadData``; training has ``TrainingHung`` (training_hung) under ``TryAgain``.
 Users catch ``VidtuneError``; foreign exceptions are translated where they enter a room.
 """
 
@@ -70,9 +70,16 @@ class BadUsage(VidtuneError):
 
 
 class ConfigInvalid(BadUsage):
-    """A config or recipe does not validate."""
+    """A config or recipe does not validate; every finding is reported at once."""
 
     code = "config_invalid"
+
+    def __init__(self, problem: str, remedy: str = "", findings: Sequence[str] = ()) -> None:
+        super().__init__(problem, remedy)
+        self.findings = tuple(findings)
+
+    def __str__(self) -> str:
+        return "\n  ".join([super().__str__(), *self.findings])
 
 
 class NotInstalled(BadUsage):

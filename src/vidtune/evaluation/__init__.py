@@ -7,7 +7,7 @@ from vidtune.evaluation._corpus import CorpusMetric, corpus_metrics
 from vidtune.evaluation._predictions import Prediction, PredictionFile, read_predictions
 from vidtune.evaluation._probe import ProbeResult, score_probe
 from vidtune.evaluation._protocol import ScoringProtocol, Submission, protocols
-from vidtune.evaluation._quick import quick_metrics
+from vidtune.evaluation._quick import quick_metric_names, quick_metrics
 from vidtune.evaluation._score import EvaluationResult, score_predictions
 from vidtune.evaluation._scorer import SampleMetric, Score, ScoringContext, metrics
 
@@ -30,6 +30,7 @@ __all__ = [
     "corpus_metrics",
     "metrics",
     "protocols",
+    "quick_metric_names",
     "quick_metrics",
     "read_predictions",
     "score_predictions",

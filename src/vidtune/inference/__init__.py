@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from vidtune.inference._config import GenerationConfig, ModelConfig, PredictConfig
     from vidtune.inference._generate import generate
     from vidtune.inference._loading import load_for_inference, model_options
+    from vidtune.inference._memory import is_out_of_memory
     from vidtune.inference._options import attend_for_training, describe_loading
     from vidtune.inference._predict import predict_dataset
     from vidtune.inference._request import Generation, Request
@@ -31,6 +32,7 @@ __all__ = [
     "describe_loading",
     "generate",
     "get_video_inference",
+    "is_out_of_memory",
     "load_for_inference",
     "load_model",
     "model_options",
@@ -54,6 +56,7 @@ _MODULES = {
     "describe_loading": "_options",
     "generate": "_generate",
     "get_video_inference": "compat",
+    "is_out_of_memory": "_memory",
     "load_for_inference": "_loading",
     "load_model": "compat",
     "model_options": "_loading",

@@ -18,6 +18,7 @@ from vidtune.models._media_features import (
     takes_media_features,
 )
 from vidtune.models._native import NativeFamily
+from vidtune.models._outline import ModelOutline, outline_model
 from vidtune.models._source import Checkpoint, find_checkpoint
 from vidtune.models._torchvision import ensure_torchvision
 
@@ -32,6 +33,7 @@ __all__ = [
     "LoadedModel",
     "Modality",
     "ModelIdentity",
+    "ModelOutline",
     "NativeFamily",
     "PromptItem",
     "choose_device",
@@ -47,6 +49,7 @@ __all__ = [
     "join_features",
     "load_model",
     "move_features",
+    "outline_model",
     "pixel_inputs",
     "replace_pixels",
     "takes_media_features",

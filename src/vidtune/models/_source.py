@@ -66,6 +66,24 @@ def find_checkpoint(source: str | Path) -> Checkpoint:
     return _open_folder(name, _fetch(match["repo"], match["revision"]))
 
 
+def cached_config(source: str) -> Mapping[str, Any] | None:
+    """Return the config.json of a hub id as the local cache has it; None for anything else."""
+    match = _HUB_ID.fullmatch(source)
+    if match is None or not is_hub_id(source):
+        return None
+    from huggingface_hub import try_to_load_from_cache
+
+    found = try_to_load_from_cache(match["repo"], "config.json", revision=match["revision"])
+    config = read_json(Path(found)) if isinstance(found, str) else None
+    return config if isinstance(config, dict) else None
+
+
+def is_hub_id(source: str) -> bool:
+    """Whether ``source`` is looked for on the hub, because nothing here has that name."""
+    is_here = source == "nano" or Path(source).expanduser().exists()
+    return not is_here and not source.startswith((".", "/", "~")) and _HUB_ID.fullmatch(source) is not None
+
+
 def weight_files(folder: Path) -> list[Path]:
     """Return the weight files of a checkpoint, sorted: in the folder, or else in the folders of its parts."""
     return sorted(folder.glob("*.safetensors")) or sorted(folder.glob("*/*.safetensors"))

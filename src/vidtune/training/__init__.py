@@ -5,21 +5,24 @@ from vidtune.training._config import (
     EvaluationConfig,
     LimitsConfig,
     LoopConfig,
-    LossConfig,
-    OptimConfig,
     SaveConfig,
     TrainConfig,
 )
-from vidtune.training._errors import LossNotFinite, TooManyDropped
+from vidtune.training._errors import LossNotFinite, ModelCollapsed, TooManyDropped, TrainingHung
 from vidtune.training._feature_cache import FeatureCache
 from vidtune.training._journal import History, read_history
+from vidtune.training._learning_config import LossConfig, OptimConfig, TermConfig
 from vidtune.training._loop import Evaluator
 from vidtune.training._overfit import has_learned, overfit_config, overfit_verdict
+from vidtune.training._preflight import load_train_recipe
 from vidtune.training._run import train
 from vidtune.training._summary import TrainSummary
+from vidtune.training._watch_config import TrackingConfig, WatchdogConfig
+from vidtune.training._watchdog import ANSWERS_ALIKE
 from vidtune.training._world import is_main_process
 
 __all__ = [
+    "ANSWERS_ALIKE",
     "AugmentationConfig",
     "EvaluationConfig",
     "Evaluator",
@@ -29,13 +32,19 @@ __all__ = [
     "LoopConfig",
     "LossConfig",
     "LossNotFinite",
+    "ModelCollapsed",
     "OptimConfig",
     "SaveConfig",
+    "TermConfig",
     "TooManyDropped",
+    "TrackingConfig",
     "TrainConfig",
     "TrainSummary",
+    "TrainingHung",
+    "WatchdogConfig",
     "has_learned",
     "is_main_process",
+    "load_train_recipe",
     "overfit_config",
     "overfit_verdict",
     "read_history",

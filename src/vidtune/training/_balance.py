@@ -12,7 +12,8 @@ import numpy as np
 
 from vidtune.core.errors import DataInvalid
 from vidtune.data import Sample
-from vidtune.training._config import Grouping, LossConfig
+from vidtune.training._config import Grouping
+from vidtune.training._learning_config import LossConfig
 
 _USUAL_BETA = 0.999
 

@@ -55,6 +55,15 @@ class TrainState:
     is_stopped: bool = False
     """Whether patience ran out at this step."""
 
+    num_collapsed: int = 0
+    """Measurements in a row, up to this step, in which all answers were alike."""
+
+    loss_scale: float = 65536.0
+    """By which the loss is multiplied in fp16."""
+
+    num_good_steps: int = 0
+    """Steps since the scale last changed."""
+
 
 @dataclass(frozen=True)
 class Checkpoint:
@@ -83,9 +92,8 @@ class CheckpointFolder:
         Raises:
             DiskFull: If it does not; better now than after hours.
         """
-        one_checkpoint = 3 * trained_bytes  # the weights and AdamW's two moments
         self.path.mkdir(parents=True, exist_ok=True)
-        _require_space(self.path / "step", (self._keep + 1) * one_checkpoint + 2 * result_bytes)
+        _require_space(self.path / "step", run_bytes(self._keep, trained_bytes, result_bytes))
 
     def clean(self) -> None:
         """Remove what a killed process left half written."""
@@ -154,6 +162,12 @@ class CheckpointFolder:
             match = _BEST.fullmatch(folder.name)
             if match and int(match[1]) not in needed:
                 shutil.rmtree(folder)
+
+
+def run_bytes(keep: int, trained_bytes: int, result_bytes: int) -> int:
+    """Return what a run takes on disk: the checkpoints that stay and one being written, and two results."""
+    one_checkpoint = 3 * trained_bytes  # the weights and AdamW's two moments
+    return (keep + 1) * one_checkpoint + 2 * result_bytes
 
 
 def publish_folder(target: Path, fill: Callable[[Path], None], needed_bytes: int) -> Path:

@@ -12,6 +12,8 @@ from vidtune.core.errors import BadUsage
 from vidtune.data import DataConfig
 from vidtune.inference import ModelConfig
 from vidtune.media import SamplingConfig
+from vidtune.training._learning_config import LossConfig, OptimConfig
+from vidtune.training._watch_config import TrackingConfig, WatchdogConfig
 
 Grouping = Literal["label", "subject"]
 Share = Annotated[float, Field(ge=0, le=1)]
@@ -30,77 +32,6 @@ class LimitsConfig(Config):
     """Memory for decoded clips and prepared inputs. Samples beyond it are read again in every epoch."""
 
 
-class OptimConfig(Config):
-    """AdamW, its learning rates and their course."""
-
-    learning_rate: Annotated[float, Field(gt=0, le=1)] = 2e-4
-    """Peak learning rate of the language model's trained weights."""
-
-    vision_lr_multiplier: Annotated[float, Field(gt=0, le=100)] = 1.0
-    """Times learning_rate for the vision tower. Only when the adapter reaches it."""
-
-    projector_lr_multiplier: Annotated[float, Field(gt=0, le=100)] = 1.0
-    """Times learning_rate for the projector. Only when the adapter reaches it."""
-
-    audio_lr_multiplier: Annotated[float, Field(gt=0, le=100)] = 1.0
-    """Times learning_rate for the audio tower. Only when the adapter reaches it."""
-
-    schedule: Literal["constant", "linear", "cosine", "cosine_with_restarts"] = "cosine"
-    """Course of the learning rate after the warm-up: flat, straight to 0, half a cosine to 0, or several of them."""
-
-    num_cycles: Annotated[int, Field(ge=1, le=1000)] = 1
-    """Half cosines of `cosine_with_restarts`, each from the peak to 0."""
-
-    warmup_ratio: Annotated[float, Field(ge=0, lt=1)] = 0.05
-    """Share of all steps in which the learning rate rises from 0."""
-
-    weight_decay: Annotated[float, Field(ge=0, le=1)] = 0.0
-    """Decoupled weight decay; never on biases and norms (tensors of one dimension)."""
-
-    beta1: Annotated[float, Field(ge=0, lt=1)] = 0.9
-    """Decay of AdamW's first moment."""
-
-    beta2: Annotated[float, Field(ge=0, lt=1)] = 0.999
-    """Decay of AdamW's second moment."""
-
-    epsilon: Annotated[float, Field(gt=0, lt=1)] = 1e-8
-    """AdamW's guard against division by zero."""
-
-    max_grad_norm: Annotated[float, Field(gt=0)] | None = 1.0
-    """Gradients are scaled down to this global norm. None: not clipped."""
-
-    @model_validator(mode="after")
-    def _cycles_count(self) -> Self:
-        if self.num_cycles != 1 and self.schedule != "cosine_with_restarts":
-            raise ValueError(
-                f"num_cycles={self.num_cycles} has no effect with schedule={self.schedule!r}: "
-                "set schedule to 'cosine_with_restarts', or leave num_cycles at 1."
-            )
-        return self
-
-
-class LossConfig(Config):
-    """What a wrong token costs. The held-out loss is always plain cross entropy."""
-
-    focal_gamma: Annotated[float, Field(ge=0, le=10)] = 0.0
-    """Focal loss (Lin et al. 2017): what is likely already counts (1 - p)^gamma times. 0: plain cross entropy."""
-
-    class_weights: Literal["none", "inverse_frequency", "effective_number"] = "none"
-    """Let samples of rare labels count more: by 1 / n of their label, or by its effective number (Cui et al. 2019)."""
-
-    effective_beta: Annotated[float, Field(ge=0, lt=1)] | None = None
-    """Of `effective_number`: nearer to 1 is nearer to `inverse_frequency`. None: 0.999."""
-
-    @model_validator(mode="after")
-    def _beta_counts(self) -> Self:
-        if self.effective_beta is not None and self.class_weights != "effective_number":
-            raise ValueError(
-                f"effective_beta={self.effective_beta} has no effect with class_weights={self.class_weights!r}: "
-                "set class_weights to 'effective_number', or leave it out."
-            )
-        return self
-
-
 class LoopConfig(Config):
     """How long, in what portions and how precisely."""
 
@@ -116,8 +47,9 @@ class LoopConfig(Config):
     accumulation: Annotated[int, Field(ge=1, le=4096)] = 1
     """Forward passes in one optimizer step. The loss is averaged over all their supervised tokens."""
 
-    precision: Literal["auto", "fp32", "bf16"] = "auto"
-    """`bf16`: autocast over fp32 weights. `auto`: bf16 where the device computes it natively, else fp32."""
+    precision: Literal["auto", "fp32", "tf32", "bf16", "fp16"] = "auto"
+    """`bf16`: autocast over fp32 weights. `fp16`: the same with a scaled loss, for GPUs without bf16. `tf32`: fp32 with
+    shorter products, on CUDA. `auto`: bf16 where the device computes it natively, else fp32."""
 
     gradient_checkpointing: bool = False
     """Recompute activations in the backward pass: less memory, about a third more time."""
@@ -138,6 +70,12 @@ class LoopConfig(Config):
 
     log_every_steps: Annotated[int, Field(ge=1)] = 1
     """Every how many steps the log keeps a line."""
+
+    tracking: TrackingConfig = TrackingConfig()
+    """Where curves are shown."""
+
+    watchdog: WatchdogConfig = WatchdogConfig()
+    """What is done about a run that learns nothing or stands still."""
 
     @model_validator(mode="after")
     def _one_length(self) -> Self:
@@ -325,6 +263,12 @@ class TrainConfig(Config):
                 raise ValueError(
                     f"optim.{modality}_lr_multiplier={multiplier} has no effect: adapter.modalities is "
                     f"{sorted(reached)}. Add {modality!r} there or leave the multiplier at 1."
+                )
+        for name, term in self.loss.terms.items():
+            if term.features == "input" and not reached & {"vision", "projector"}:
+                raise ValueError(
+                    f"loss.terms.{name}.features='input' has no effect: neither vision nor projector is trained. "
+                    "Add one to adapter.modalities, or take 'output'."
                 )
         if self.eval_data is None and self.evaluation is not None:
             raise ValueError("evaluation is set but eval_data is not: name held-out samples, or drop evaluation.")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from vidtune.core.errors import BadData
+from vidtune.core.errors import BadData, TryAgain
 
 
 class LossNotFinite(BadData):
@@ -15,3 +15,15 @@ class TooManyDropped(BadData):
     """More samples than allowed cannot be used."""
 
     code = "too_many_dropped"
+
+
+class ModelCollapsed(BadData):
+    """The model answers everything alike, or has no gradient left, and the recipe says to stop then."""
+
+    code = "model_collapsed"
+
+
+class TrainingHung(TryAgain):
+    """Nothing happened for longer than the recipe allows."""
+
+    code = "training_hung"

@@ -44,6 +44,8 @@ class Dropped:
     sample_id: str
     code: str
     reason: str
+    num_tokens: int | None = None
+    """Of a sample that is too long."""
 
 
 @dataclass(frozen=True)
@@ -59,6 +61,9 @@ class Example:
 
     source_sha256: str
     """Of the clip's file."""
+
+    num_frames: int = 0
+    """Of the clip, as the model is given it."""
 
     @property
     def num_tokens(self) -> int:
@@ -183,8 +188,9 @@ class ExampleStore:
         num_tokens = row["input_ids"].shape[1]
         if max_tokens is not None and num_tokens > max_tokens:
             reason = f"it takes {num_tokens} tokens, expected at most {max_tokens}."
-            return Dropped(sample.sample_id, "too_long", reason)
-        example = Example(sample, row["input_ids"][0], row["labels"][0], frames.source_sha256)
+            return Dropped(sample.sample_id, "too_long", reason, num_tokens)
+        num_frames = len(frames.frames_thwc)
+        example = Example(sample, row["input_ids"][0], row["labels"][0], frames.source_sha256, num_frames)
         rows = [] if self._num_versions is None else [row]
         rows += [self._make_row(sample, frames, version) for version in range(1, self._num_versions or 0)]
         needs_frames = self._keep_frames or self._num_versions is None

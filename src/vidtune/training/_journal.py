@@ -1,4 +1,4 @@
-"""What a run says about itself while it runs: training.jsonl, TensorBoard, and two pictures at the end.
+"""What a run says about itself while it runs: training.jsonl, the trackers' curves, and two pictures at the end.
 
 training.jsonl is append-only. After a kill, steps since the last checkpoint are run again and appear twice; the later
 line counts, and ``read_history`` returns each step once.
@@ -9,7 +9,7 @@ from __future__ import annotations
 import io
 import os
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -50,26 +50,24 @@ def read_history(path: Path) -> History:
 
 
 class Journal:
-    """Writes the log and the TensorBoard events of a run inside a ``with`` block.
+    """Writes the log of a run, and hands its curves to the trackers, inside a ``with`` block.
 
     Lines are kept for some seconds before they are made durable together: a flush to disk costs as much as a step of
     a small model, and what a kill takes is run again anyway.
+
+    Args:
+        run: Where the log is.
+        show: Takes the values of curves at a step.
     """
 
-    def __init__(self, run: RunDirectory, *, first_step: int) -> None:
+    def __init__(self, run: RunDirectory, show: Callable[[int, Mapping[str, float]], None]) -> None:
         self._log = RecordLog(run.training_log)
-        self._folder = run.tensorboard
-        self._first_step = first_step
+        self._show = show
         self._waiting: list[dict[str, Any]] = []
         self._flushed_s = time.monotonic()
-        self._board: Any = None
 
     def __enter__(self) -> Self:
-        from torch.utils.tensorboard import SummaryWriter
-
         self._log.__enter__()
-        # purge_step hides what an earlier, killed process wrote beyond the checkpoint that this one starts from.
-        self._board = SummaryWriter(str(self._folder), purge_step=self._first_step)
         return self
 
     def __exit__(
@@ -78,14 +76,13 @@ class Journal:
         try:
             self.flush()
         finally:
-            self._board.close()
             self._log.__exit__(kind, value, trace)
 
-    def add(self, event: str, step: int, values: Mapping[str, Any], board: Mapping[str, float] | None = None) -> None:
-        """Record an event; ``board`` are the curves that TensorBoard draws from it."""
+    def add(self, event: str, step: int, values: Mapping[str, Any], curves: Mapping[str, float] | None = None) -> None:
+        """Record an event; ``curves`` are what trackers draw of it."""
         self._waiting.append({"event": event, "step": step, **values})
-        for name, number in (board or {}).items():
-            self._board.add_scalar(name, number, step)
+        if curves:
+            self._show(step, curves)
         if time.monotonic() - self._flushed_s > _FLUSH_AFTER_S:
             self.flush()
 

@@ -28,7 +28,7 @@ from vidtune.training._checkpoint import CheckpointFolder, TrainState
 from vidtune.training._config import EvaluationConfig, TrainConfig
 from vidtune.training._errors import LossNotFinite
 from vidtune.training._examples import ExampleStore, join_batch
-from vidtune.training._journal import Journal, memory_mib
+from vidtune.training._journal import Journal
 from vidtune.training._loss import SAMPLE_WEIGHTS, count_supervised, supervised_loss_sum
 from vidtune.training._optimizer import (
     build_optimizer,
@@ -38,8 +38,18 @@ from vidtune.training._optimizer import (
     set_learning_rate,
     trained_parameters,
 )
-from vidtune.training._order import Schedule, StepPlan
+from vidtune.training._order import Schedule, StepPlan, is_measured, is_saved
 from vidtune.training._precision import Precision, computing
+from vidtune.training._scaling import LossScale
+from vidtune.training._step_report import (
+    collapsed,
+    naming_lack_of_memory,
+    not_finite,
+    step_curves,
+    step_note,
+)
+from vidtune.training._terms import Terms
+from vidtune.training._watchdog import CollapseWatch, HangWatch
 from vidtune.training._world import World
 
 Evaluator = Callable[[LoadedModel, Sequence[Sample], Sequence[FrameSet], int], Mapping[str, float]]
@@ -73,6 +83,10 @@ class LoopParts:
     """About what that takes on disk."""
 
     progress: Progress
+    note: Callable[[str], None]
+    """Keeps a sentence for the log and the summary."""
+
+    hang_watch: HangWatch
     world: World
 
 
@@ -101,6 +115,10 @@ class Loop:
             lambda name: learning_rate_multiplier(self._model, name),
         )
         stores = [parts.train] if parts.held_out is None else [parts.train, parts.held_out]
+        self._scale = LossScale(parts.precision, self._parameters.values(), state)
+        self._terms = Terms(config.loss.terms, parts.loaded, parts.schedule.num_steps)
+        held_out = [] if parts.held_out is None else parts.held_out.examples
+        self._collapse_watch = CollapseWatch(config.loop.watchdog, [example.sample.answer for example in held_out])
         self._longest = max(example.num_tokens for store in stores for example in store.examples)
         self._began_s = time.monotonic()
         self._steps_done = 0
@@ -127,16 +145,20 @@ class Loop:
             loading = reader.submit(self._load_all, plan)
             while not self.state.is_stopped:
                 began_s = time.perf_counter()
+                self._alive(plan, plan.indices, "the beginning (loading, sharing out)")
                 batches = loading.result()
                 following = schedule.step(plan.step + 1) if plan.step < schedule.num_steps else None
                 if following is not None:
                     # The next batch is decoded and changed while this one is computed.
                     loading = reader.submit(self._load_all, following)
-                self._step(plan, batches, began_s)
+                with naming_lack_of_memory(plan.step, self._names(plan.indices)):
+                    sign = self._step(plan, batches, began_s)
                 self.state = replace(self.state, step=plan.step)
-                if self._is_measured(plan.step):
+                self._answer_collapse(sign)
+                if self._parts.held_out is not None and is_measured(plan.step, schedule, self._config.evaluation):
                     self._measure()
-                if self._is_saved(plan.step):
+                if self.state.is_stopped or is_saved(plan.step, schedule, self._config.save.every_steps):
+                    self._parts.hang_watch.alive(f"the checkpoint of step {plan.step}")
                     self._save()
                 if following is None:
                     break
@@ -146,7 +168,8 @@ class Loop:
     def _load_all(self, plan: StepPlan) -> list[dict[str, Any]]:
         return [self._load_weighted(indices, plan.epoch) for indices in self._world.share(plan.batches)]
 
-    def _step(self, plan: StepPlan, batches: Sequence[Mapping[str, Any]], began_s: float) -> None:
+    def _step(self, plan: StepPlan, batches: Sequence[Mapping[str, Any]], began_s: float) -> str | None:
+        """Take one optimizer step; return in a sentence if nothing is learned any more."""
         learning_rate = set_learning_rate(
             self._optimizer, lr_factor(plan.step, self._parts.schedule.num_steps, self._config.optim)
         )
@@ -157,23 +180,40 @@ class Loop:
         for number, batch in zip(self._world.share(range(len(plan.batches))), batches, strict=True):
             # Dropout draws from the batch's own stream: neither what ran before nor who computes it can shift it.
             torch.manual_seed(batch_seed(self._config.seed, plan.step, number))
-            with self._computing():
+            self._alive(plan, plan.batches[number], "the forward pass")
+            with self._computing(), self._terms.watching() as seen:
                 # Divided by the tokens of the whole step: accumulating equals one large batch.
                 loss = supervised_loss_sum(self._model, batch, focal_gamma=self._config.loss.focal_gamma)
                 loss = loss / num_supervised
             losses.append(loss.detach())
+            num_frames = [self._parts.train.examples[index].num_frames for index in plan.batches[number]]
+            loss = self._terms.add_to(loss, seen, batch["input_ids"], num_frames, plan)
             penalty = adapter_penalty(self._model)
-            torch.autograd.backward(loss if penalty is None else loss + penalty / len(plan.batches))
+            loss = loss if penalty is None else loss + penalty / len(plan.batches)
+            torch.autograd.backward(self._scale.up(loss))
+        self._alive(plan, plan.indices, "the sum of gradients")
         mean_loss = math.fsum(self._world.join_shares([float(loss) for loss in losses]))
         self._world.sum_gradients(self._parameters.values())
         grad_norm = self._clip()
-        if not (math.isfinite(mean_loss) and math.isfinite(grad_norm)):
+        is_skipped = math.isfinite(mean_loss) and self._scale.forgives(grad_norm)
+        if not is_skipped and not (math.isfinite(mean_loss) and math.isfinite(grad_norm)):
             raise self._not_finite(plan, mean_loss, grad_norm)
-        self._optimizer.step()
-        after_step(self._model, step=plan.step, num_steps=self._parts.schedule.num_steps, optimizer=self._optimizer)
+        if not is_skipped:
+            self._optimizer.step()
+            after_step(self._model, step=plan.step, num_steps=self._parts.schedule.num_steps, optimizer=self._optimizer)
         self._optimizer.zero_grad()
-        num_tokens = sum(tokens for _, tokens in counts)
-        self._record(plan, num_tokens, mean_loss, learning_rate, grad_norm, time.perf_counter() - began_s)
+        self.state = self._scale.after(self.state, grad_norm)
+        curves = step_curves(
+            loss=mean_loss,
+            learning_rate=learning_rate,
+            grad_norm=None if is_skipped else grad_norm,
+            num_samples=len(plan.indices),
+            num_tokens=sum(tokens for _, tokens in counts),
+            seconds=time.perf_counter() - began_s,
+            device_type=self._device.type,
+        )
+        self._record(plan, {**curves, **self._terms.take_curves(self._world)})
+        return self._collapse_watch.see_step(grad_norm)
 
     def _load_weighted(self, indices: Sequence[int], epoch: int) -> dict[str, Any]:
         batch = self._load(self._parts.train, indices, epoch)
@@ -192,50 +232,32 @@ class Loop:
         norm = torch.nn.utils.clip_grad_norm_(self._parameters.values(), math.inf if largest is None else largest)
         return float(norm)
 
-    def _record(
-        self,
-        plan: StepPlan,
-        num_tokens: int,
-        loss: float,
-        learning_rate: float,
-        grad_norm: float,
-        seconds: float,
-    ) -> None:
+    def _record(self, plan: StepPlan, curves: dict[str, float]) -> None:
         num_steps = self._parts.schedule.num_steps
-        curves = {
-            "train/loss": loss,
-            "train/learning_rate": learning_rate,
-            "train/grad_norm": grad_norm,
-            "speed/samples_per_s": len(plan.indices) / seconds,
-            "speed/tokens_per_s": num_tokens / seconds,
-            "memory/mib": memory_mib(self._device.type),
-        }
         if plan.step % self._config.loop.log_every_steps == 0 or plan.step == num_steps:
             curves.update(adapter_curves(self._model, self._parts.loaded.family.modality_of))
             values = {name.partition("/")[2].replace("mib", "memory_mib"): value for name, value in curves.items()}
             self._log("step", plan.step, {"epoch": plan.epoch, **values}, curves)
         self._steps_done += 1
         each_s = (time.monotonic() - self._began_s) / self._steps_done
-        left_s = round(each_s * (num_steps - plan.step))
-        note = f"loss {loss:.3f}, {len(plan.indices) / seconds:.0f} samples/s, {left_s // 60}:{left_s % 60:02d} left"
-        self._parts.progress("train", plan.step, num_steps, note)
+        self._parts.progress("train", plan.step, num_steps, step_note(curves, each_s * (num_steps - plan.step)))
 
-    def _is_measured(self, step: int) -> bool:
-        evaluation, schedule = self._config.evaluation, self._parts.schedule
-        if evaluation is None or self._parts.held_out is None:
-            return False
-        if step == schedule.num_steps:
-            return True
-        if evaluation.every_steps is not None:
-            return step % evaluation.every_steps == 0
-        every = evaluation.every_epochs
-        return every is not None and step % (every * schedule.steps_per_epoch) == 0
+    def _alive(self, plan: StepPlan, indices: Sequence[int], doing: str) -> None:
+        self._parts.hang_watch.alive(f"{doing} of step {plan.step}", self._names(indices))
 
-    def _is_saved(self, step: int) -> bool:
-        if step == self._parts.schedule.num_steps or self.state.is_stopped:
-            return True
-        every = self._config.save.every_steps
-        return self._parts.schedule.is_epoch_end(step) if every is None else step % every == 0
+    def _names(self, indices: Sequence[int]) -> list[str]:
+        return [self._parts.train.examples[index].sample.sample_id for index in indices]
+
+    def _answer_collapse(self, sign: str | None) -> None:
+        """Note a sign of collapse; end the run, after a checkpoint, if the recipe says so."""
+        if sign is None:
+            return
+        text = f"step {self.state.step}: {sign}"
+        self._parts.note(text)
+        self._log("collapse", self.state.step, {"text": sign}, {})
+        if self._config.loop.watchdog.on_collapse == "stop":
+            self._save()
+            raise collapsed(text)
 
     def _measure(self) -> None:
         evaluation = self._config.evaluation
@@ -254,6 +276,10 @@ class Loop:
             num_without_better = self.state.num_without_better + 1
             is_stopped = evaluation.patience is not None and num_without_better >= evaluation.patience
             self.state = replace(self.state, num_without_better=num_without_better, is_stopped=is_stopped)
+        collapse = self._collapse_watch.see_answers(metrics)
+        self.state = replace(self.state, num_collapsed=0 if collapse is None else self.state.num_collapsed + 1)
+        if self.state.num_collapsed >= self._config.loop.watchdog.collapse_patience:
+            self._answer_collapse(collapse)
 
     def _look_inside(self) -> Mapping[str, Any]:
         return {} if self._parts.journal is None else self._parts.look_inside()
@@ -265,6 +291,8 @@ class Loop:
         self._model.eval()
         try:
             loss = self._held_out_loss(store, indices)
+            # Said by every process: the others wait for the one that generates.
+            self._parts.hang_watch.alive("the measurement of answers", may_last=True)
             scores = self._world.done_by_main(lambda: self._score_answers(evaluation, store, indices))
         finally:
             self._model.train()
@@ -289,6 +317,8 @@ class Loop:
         sums: list[tuple[float, int]] = []
         with torch.no_grad(), self._computing():
             for done, chosen in enumerate(self._world.share(batches), start=1):
+                names = [store.examples[index].sample.sample_id for index in chosen]
+                self._parts.hang_watch.alive("the held-out loss", names)
                 batch = self._load(store, chosen, epoch=0)
                 sums.append((float(supervised_loss_sum(self._model, batch)), count_supervised(batch)))
                 self._parts.progress("measure", min(done * size * self._world.size, len(indices)), len(indices))
@@ -321,20 +351,13 @@ class Loop:
 
     def _not_finite(self, plan: StepPlan, loss: float, grad_norm: float) -> LossNotFinite:
         """Say which samples of the step are at fault, if one by one they still are."""
-        examples = self._parts.train.examples
         culprits = []
         with torch.no_grad(), self._computing():
             for index in plan.indices:
                 alone = float(supervised_loss_sum(self._model, self._load(self._parts.train, [index], plan.epoch)))
                 if not math.isfinite(alone):
-                    culprits.append(examples[index].sample.sample_id)
-        names = ", ".join(culprits or [examples[index].sample.sample_id for index in plan.indices])
-        which = "each alone already of" if culprits else "of a step with"
-        return LossNotFinite(
-            f"step {plan.step} has loss {loss} and gradient norm {grad_norm}, {which} the sample(s) {names}.",
-            "Look at these clips, lower optim.learning_rate, or set loop.precision to fp32; "
-            "the last checkpoint before this step is whole.",
-        )
+                    culprits += self._names([index])
+        return not_finite(plan.step, loss, grad_norm, self._names(plan.indices), culprits)
 
 
 def batch_seed(seed: int, step: int, number: int) -> int:

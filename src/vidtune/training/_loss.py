@@ -62,8 +62,9 @@ def _token_losses(output_layer: Any, hidden_sd: torch.Tensor, targets_s: torch.T
 
     if len(targets_s) <= CHUNK_TOKENS:
         return losses_of(hidden_sd, targets_s)
-    chunks = zip(hidden_sd.split(CHUNK_TOKENS), targets_s.split(CHUNK_TOKENS), strict=True)
-    return torch.cat([checkpoint(losses_of, *chunk, use_reentrant=False) for chunk in chunks])
+    chunks = [slice(start, start + CHUNK_TOKENS) for start in range(0, len(targets_s), CHUNK_TOKENS)]
+    losses = [checkpoint(losses_of, hidden_sd[chunk], targets_s[chunk], use_reentrant=False) for chunk in chunks]
+    return torch.cat(losses)
 
 
 def focal_loss(loss_s: torch.Tensor, gamma: float) -> torch.Tensor:

@@ -1,14 +1,49 @@
-"""AdamW with a learning rate per modality, and the course of the learning rate."""
+"""Optimizers with a learning rate per modality, their state as tensors, and the course of the learning rate."""
 
 from __future__ import annotations
 
+import importlib
 import math
-from collections.abc import Callable, Mapping
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Protocol
 
 import torch
 
-from vidtune.training._config import OptimConfig
+from vidtune.core.registry import Registry, parts_in_folder
+from vidtune.training._learning_config import OptimConfig
+
+
+class OptimizerKind(Protocol):
+    """One way of turning gradients into steps. A kind is one file of ``optimizers/``, or of a plugin."""
+
+    has_plain_moments: bool
+    """Whether its state is AdamW's, number for number: adapters that move ranks cut and grow it."""
+
+    bytes_a_weight: int
+    """About what its state takes for each trained number."""
+
+    def check(self, device: torch.device) -> None:
+        """Make sure, before weights are loaded, that it is what it says on ``device``.
+
+        Raises:
+            ConfigInvalid: If it is not.
+        """
+
+    def make(self, groups: Sequence[dict[str, Any]], config: OptimConfig) -> torch.optim.Optimizer:
+        """Return it over parameter groups, each with its own ``lr`` and ``weight_decay``."""
+
+
+# Imported here and not where it is used, so that only this module's name for the folder is bound.
+_folder = importlib.import_module("vidtune.training.optimizers")
+
+optimizers: Registry[OptimizerKind] = Registry(
+    "optimizer", parts_in_folder(_folder.__name__, _folder.__path__, "OPTIMIZER")
+)
+"""All optimizers by name: one for each file of ``optimizers/``; packages add theirs under ``vidtune.optimizer``."""
+
+
+_CONSTANTS = ("qmap1", "qmap2")
+"""What bitsandbytes keeps in its state and never changes: the values of the 256 codes, shared by all parameters."""
 
 
 def trained_parameters(model: torch.nn.Module) -> dict[str, torch.nn.Parameter]:
@@ -21,8 +56,8 @@ def build_optimizer(
     config: OptimConfig,
     modality_of: Callable[[str], str],
     multiplier_of: Callable[[str], float] = lambda name: 1.0,
-) -> torch.optim.AdamW:
-    """Return AdamW over ``parameters``; each group carries its own peak rate as ``peak_lr``.
+) -> torch.optim.Optimizer:
+    """Return the optimizer over ``parameters``; each group carries its own peak rate as ``peak_lr``.
 
     Args:
         parameters: What changes, by name.
@@ -44,7 +79,7 @@ def build_optimizer(
         {"params": members, "peak_lr": peak_lr, "lr": peak_lr, "weight_decay": decay}
         for (peak_lr, decay), members in groups.items()
     ]
-    return torch.optim.AdamW(described, betas=(config.beta1, config.beta2), eps=config.epsilon, fused=True)
+    return optimizers.get(config.kind).make(described, config)
 
 
 def lr_factor(step: int, num_steps: int, config: OptimConfig) -> float:
@@ -63,7 +98,7 @@ def lr_factor(step: int, num_steps: int, config: OptimConfig) -> float:
         return step / num_warmup
     progress = (step - num_warmup - 1) / max(1, num_steps - num_warmup)
     match config.schedule:
-        case "constant":
+        case "constant" | "constant_with_warmup":
             return 1.0
         case "linear":
             return 1.0 - progress
@@ -83,11 +118,15 @@ def set_learning_rate(optimizer: torch.optim.Optimizer, factor: float) -> float:
 def optimizer_tensors(
     optimizer: torch.optim.Optimizer, parameters: Mapping[str, torch.nn.Parameter]
 ) -> dict[str, torch.Tensor]:
-    """Return the optimizer's state as named tensors: ``<moment>/<parameter name>``."""
+    """Return the optimizer's state as named tensors: ``<moment>/<parameter name>``.
+
+    A count that is a plain number, as bitsandbytes keeps its steps, becomes a tensor of int64 without axes.
+    """
     tensors: dict[str, torch.Tensor] = {}
     for name, parameter in parameters.items():
         for key, value in optimizer.state.get(parameter, {}).items():
-            tensors[f"{key}/{name}"] = value
+            if key not in _CONSTANTS:
+                tensors[f"{key}/{name}"] = torch.tensor(value) if isinstance(value, int) else value
     return tensors
 
 
@@ -97,6 +136,25 @@ def restore_optimizer(
     tensors: Mapping[str, torch.Tensor],
 ) -> None:
     """Put back what ``optimizer_tensors`` returned."""
+    _make_state(optimizer)
     for joined, value in tensors.items():
         key, _, name = joined.partition("/")
-        optimizer.state[parameters[name]][key] = value.clone()
+        state = optimizer.state[parameters[name]]
+        made = state.get(key)
+        if isinstance(made, torch.Tensor) and made.shape == value.shape:
+            made.copy_(value)
+        else:
+            is_count = value.ndim == 0 and value.dtype == torch.int64
+            state[key] = int(value) if is_count else value.clone()
+
+
+def _make_state(optimizer: torch.optim.Optimizer) -> None:
+    """Let bitsandbytes make its state as it would at the first step: paged moments live in memory that only it makes.
+
+    torch's optimizers take any tensor as state.
+    """
+    make: Any = getattr(optimizer, "init_state", None)
+    if make is not None:
+        for group_number, group in enumerate(optimizer.param_groups):
+            for number, parameter in enumerate(group["params"]):
+                make(group, parameter, group_number, number)

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from vidtune.training._balance import draw_balanced
+from vidtune.training._config import EvaluationConfig
 
 _BATCHES_PER_POOL = 8
 """Samples are sorted by length within pools of so many batches: short padding, yet other batches in every epoch."""
@@ -106,6 +107,25 @@ class Schedule:
             # The sort is stable, so samples of one length keep their shuffled order.
             batches += _cut(sorted(pool, key=lambda index: self._lengths[index]), self._batch_size)
         return [batches[int(index)] for index in rng.permutation(len(batches))]
+
+
+def is_measured(step: int, schedule: Schedule, evaluation: EvaluationConfig | None) -> bool:
+    """Whether the model is measured after ``step``; after the last one it always is, if at all."""
+    if evaluation is None:
+        return False
+    if step == schedule.num_steps:
+        return True
+    if evaluation.every_steps is not None:
+        return step % evaluation.every_steps == 0
+    every = evaluation.every_epochs
+    return every is not None and step % (every * schedule.steps_per_epoch) == 0
+
+
+def is_saved(step: int, schedule: Schedule, every_steps: int | None) -> bool:
+    """Whether a checkpoint is written after ``step``: every so many steps or at epochs' ends, and after the last."""
+    if step == schedule.num_steps:
+        return True
+    return schedule.is_epoch_end(step) if every_steps is None else step % every_steps == 0
 
 
 def choose_subset(num_samples: int, limit: int | None, seed: int) -> list[int]:

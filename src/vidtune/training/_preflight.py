@@ -2,18 +2,31 @@
 
 from __future__ import annotations
 
-import shutil
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol, runtime_checkable
 
-from vidtune.core.errors import DataInvalid, VideoMissing, VidtuneError
+from vidtune.config import load_recipe, salvage_recipe
+from vidtune.core.errors import ConfigInvalid, DataInvalid, DiskFull, VideoMissing, VidtuneError
 from vidtune.core.rundir import RunDirectory
 from vidtune.data import DataConfig, Sample, load_samples, require_answers, resolve_video
 from vidtune.training._balance import group_of
 from vidtune.training._config import Grouping, TrainConfig
 from vidtune.training._order import choose_subset
+from vidtune.training._preflight_model import check_disk, check_model
+from vidtune.training._tracking import check_tracker
 
-_SMALLEST_FREE_BYTES = 64 * 2**20
 _MAX_SHOWN = 5
+_REMEDY = "Mend all of them; no weights were loaded."
+
+
+@runtime_checkable
+class NamesMetrics(Protocol):
+    """An evaluator that can say beforehand what it measures, so that a wrong metric is found before weights load."""
+
+    def metric_names(self, samples: Sequence[Sample]) -> Iterable[str]:
+        """Return the names of all scores that it may have for such samples."""
 
 
 @dataclass(frozen=True)
@@ -28,35 +41,75 @@ class TrainingData:
     """What is not wrong but should be known, in sentences."""
 
 
-def preflight(config: TrainConfig, run: RunDirectory, *, has_evaluator: bool) -> TrainingData:
-    """Check data, videos, measurements and disk of a recipe.
+def load_train_recipe(
+    path: Path, overrides: Sequence[str], run: RunDirectory, *, evaluator: object | None
+) -> TrainConfig:
+    """Read a recipe; if it does not hold, check also what of it can be checked, and name everything at once.
+
+    Args:
+        path: The YAML file.
+        overrides: Each ``"loop.epochs=4"``.
+        run: Where the run will be.
+        evaluator: What will be passed to ``train``.
+
+    Raises:
+        ConfigInvalid: With every mistake of the recipe, and those that ``preflight`` finds in the rest of it.
+    """
+    try:
+        return load_recipe(TrainConfig, path, overrides)
+    except ConfigInvalid as exc:
+        config, findings = salvage_recipe(TrainConfig, path, overrides)
+        if config is None:
+            raise
+        found = _examine(config, run, evaluator)
+        findings += [*found.findings, *found.disk]
+        raise ConfigInvalid(f"{path} cannot be run, {len(findings)} finding(s).", _REMEDY, findings) from exc
+
+
+def preflight(config: TrainConfig, run: RunDirectory, *, evaluator: object | None) -> TrainingData:
+    """Check data, videos, model, adapter, measurements, trackers and disk of a recipe.
 
     Raises:
         DataInvalid: With every finding; nothing was loaded or written.
+        DiskFull: If all is well but the disk.
     """
+    found = _examine(config, run, evaluator)
+    if found.findings:
+        findings = [*found.findings, *found.disk]
+        raise DataInvalid(f"the recipe cannot be run, {len(findings)} finding(s).", _REMEDY, findings)
+    if found.disk:
+        raise DiskFull(found.disk[0], "Free some space and run the same command again.")
+    return found.data
+
+
+@dataclass(frozen=True)
+class _Found:
+    """The data of a recipe, and all that stands against running it."""
+
+    data: TrainingData
+    findings: list[str]
+    disk: list[str]
+    """Apart: room can be made and the same command run again."""
+
+
+def _examine(config: TrainConfig, run: RunDirectory, evaluator: object | None) -> _Found:
     findings: list[str] = []
-    notes: list[str] = []
     train = _read(config.data, "data", config.limits.max_dropped_share, findings)
     held_out: tuple[Sample, ...] = ()
     if config.eval_data is not None:
         held_out = _read(config.eval_data, "eval_data", config.limits.max_dropped_share, findings)
-    findings += _check_measurement(config, has_evaluator)
+    findings += _check_measurement(config, held_out, evaluator)
     findings += _check_groups(config, train)
     if not config.adapter.modalities and not config.adapter.modules_to_train:
         findings.append(f"adapter: kind={config.adapter.kind!r} trains nothing, so there is nothing to run.")
-    findings += _check_disk(run)
-    notes += _find_leakage(train, held_out)
-    if findings:
-        raise DataInvalid(
-            f"the recipe cannot be run, {len(findings)} finding(s).",
-            "Mend all of them; no weights were loaded.",
-            findings,
-        )
-    if config.evaluation is not None:
-        held_out = tuple(
-            held_out[index] for index in choose_subset(len(held_out), config.evaluation.limit, config.seed)
-        )
-    return TrainingData(train, held_out, tuple(notes))
+    findings += _check_trackers(config)
+    of_model, trained_bytes = check_model(config)
+    findings += of_model
+    notes = _find_leakage(train, held_out)
+    if config.evaluation is not None and held_out:
+        chosen = choose_subset(len(held_out), config.evaluation.limit, config.seed)
+        held_out = tuple(held_out[index] for index in chosen)
+    return _Found(TrainingData(train, held_out, tuple(notes)), findings, check_disk(config, run, trained_bytes))
 
 
 def _read(config: DataConfig, key: str, max_dropped_share: float, findings: list[str]) -> tuple[Sample, ...]:
@@ -91,14 +144,34 @@ def _has_video(sample: Sample, config: DataConfig) -> bool:
     return True
 
 
-def _check_measurement(config: TrainConfig, has_evaluator: bool) -> list[str]:
+def _check_measurement(config: TrainConfig, held_out: Sequence[Sample], evaluator: object | None) -> list[str]:
     evaluation = config.evaluation
-    if evaluation is not None and evaluation.metric != "loss" and not has_evaluator:
+    if evaluation is None or evaluation.metric == "loss":
+        return []
+    if evaluator is None:
         return [
             f"evaluation.metric: {evaluation.metric!r} is a score of answers, but no evaluator was passed to train(); "
             "pass one or watch 'loss'."
         ]
-    return []
+    if not isinstance(evaluator, NamesMetrics) or not held_out:
+        return []
+    try:
+        known = sorted({"loss", *evaluator.metric_names(held_out)})
+    except VidtuneError as exc:
+        return [f"eval_data: {exc.problem}"]
+    if evaluation.metric in known:
+        return []
+    return [f"evaluation.metric={evaluation.metric!r} is not measured on such data; measured are {', '.join(known)}."]
+
+
+def _check_trackers(config: TrainConfig) -> list[str]:
+    findings = []
+    for name, options in config.loop.tracking.chosen.items():
+        try:
+            check_tracker(name, options)
+        except VidtuneError as exc:
+            findings.append(f"loop.tracking: {exc}")
+    return findings
 
 
 def _check_groups(config: TrainConfig, samples: tuple[Sample, ...]) -> list[str]:
@@ -114,14 +187,6 @@ def _check_groups(config: TrainConfig, samples: tuple[Sample, ...]) -> list[str]
         except DataInvalid as exc:
             findings.append(f"data: {exc.problem}")
     return findings
-
-
-def _check_disk(run: RunDirectory) -> list[str]:
-    existing = next(folder for folder in [run.path.absolute(), *run.path.absolute().parents] if folder.exists())
-    free_bytes = shutil.disk_usage(existing).free
-    if free_bytes < _SMALLEST_FREE_BYTES:
-        return [f"run: {free_bytes:,} bytes are free at {existing}, expected at least {_SMALLEST_FREE_BYTES:,}."]
-    return []
 
 
 def _find_leakage(train: tuple[Sample, ...], held_out: tuple[Sample, ...]) -> list[str]:

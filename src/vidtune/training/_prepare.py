@@ -59,21 +59,21 @@ class Prepared:
 
 
 def prepare(
-    config: TrainConfig, run: RunDirectory, *, has_evaluator: bool, progress: Progress, world: World = ALONE
+    config: TrainConfig, run: RunDirectory, *, evaluator: object | None, progress: Progress, world: World = ALONE
 ) -> Prepared:
     """Check the data, load the model, read every clip and audit what would be learned; nothing is written.
 
     Args:
         config: The recipe.
         run: Where the run will be.
-        has_evaluator: Whether answers will be generated and measured.
+        evaluator: What will measure generated answers, if anything.
         progress: Told about reading.
         world: The processes that share the run.
 
     Raises:
         DataInvalid, TooManyDropped, SupervisionInvalid: As ``train`` says.
     """
-    data = preflight(config, run, has_evaluator=has_evaluator)
+    data = preflight(config, run, evaluator=evaluator)
     progress("load model", 0, 1, config.model.source)
     base = load_model(
         config.model.source,
@@ -103,7 +103,7 @@ def prepare(
             budget_bytes=budget_bytes,
             augmentation=config.augmentation if is_train else None,
             seed=config.seed,
-            keep_frames=not is_train and has_evaluator and world.is_main,
+            keep_frames=not is_train and evaluator is not None and world.is_main,
             in_memory=features.in_memory,
         )
         store.prepare(samples, max_tokens=max_tokens, stage=stage, progress=progress, world=world)

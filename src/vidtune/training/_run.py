@@ -6,6 +6,7 @@ import shutil
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
+from dataclasses import replace
 from pathlib import Path
 
 import torch
@@ -24,10 +25,13 @@ from vidtune.training._examples import count_by_code
 from vidtune.training._gates import GateWatch
 from vidtune.training._journal import Journal, draw_curves, read_history
 from vidtune.training._loop import Evaluator, Loop, LoopParts
-from vidtune.training._optimizer import trained_parameters
+from vidtune.training._optimizer import optimizers, trained_parameters
+from vidtune.training._precision import tf32_products
 from vidtune.training._prepare import Prepared, prepare
 from vidtune.training._result import SUMMARY, read_finished, result_bytes, write_ledger, write_result
 from vidtune.training._summary import TrainSummary
+from vidtune.training._tracking import Boards
+from vidtune.training._watchdog import HangWatch
 from vidtune.training._world import World, join_world, num_threads_each, require_work_for_all
 
 _LAST_STEPS = 10
@@ -62,11 +66,17 @@ def train(
         RunMismatch: If the run directory holds another recipe or other data.
         RunCorrupt: If no checkpoint of the run is whole.
         LossNotFinite: If the loss or a gradient is not a number; the samples are named.
+        ModelCollapsed: If the model answers everything alike and the recipe says to stop then.
+        OutOfMemory: If a step does not fit into memory; its samples are named.
         ConfigInvalid: If a step has fewer forward passes than there are processes.
         DiskFull: If a checkpoint does not fit; what was saved before is whole.
+
+    A run in which nothing happens for ``loop.watchdog.hang_s`` cannot raise: the process ends with status 75, after it
+    has said in what.
     """
     began_s = time.monotonic()
-    with _own_random_state(), join_world() as world, _threads(config.loop.num_threads or num_threads_each()):
+    num_threads = config.loop.num_threads or num_threads_each()
+    with _own_random_state(), join_world() as world, _threads(num_threads), tf32_products(config.loop.precision):
         require_work_for_all(config.loop.accumulation, world)
         session = _Session(config, run, evaluator, progress if world.is_main else silent, world, began_s)
         if dry_run:
@@ -101,8 +111,8 @@ class _Session:
     def describe(self) -> TrainSummary:
         """Prepare everything, write nothing."""
         prepared = self._prepare()
-        self._notes.append(prepared.audit.text.strip())
-        return self._summarise(prepared, TrainState(0, ""), result=None, final_loss=None)
+        summary = self._summarise(prepared, TrainState(0, ""), result=None, final_loss=None)
+        return replace(summary, supervision=prepared.audit.coloured_text)
 
     def train(self) -> TrainSummary:
         """Take the steps that are left; the main process delivers the result."""
@@ -114,8 +124,9 @@ class _Session:
             keep_freed_memory()
         found = self._world.done_by_main(lambda: self._open_run(prepared, checkpoints))
         state = TrainState(0, prepared.train.fingerprint()) if found is None else found.state
-        with self._journal(state.step, is_resumed=found is not None) as journal:
-            loop = Loop(self._config, self._parts(prepared, checkpoints, journal), state)
+        hang_watch = HangWatch(self._config.loop.watchdog.hang_s, self._run.path / "hang.txt")
+        with self._journal(state.step, is_resumed=found is not None) as journal, hang_watch:
+            loop = Loop(self._config, self._parts(prepared, checkpoints, journal, hang_watch), state)
             if found is not None:
                 loop.restore(found.weights, found.optimizer)
             state = loop.run()
@@ -144,7 +155,15 @@ class _Session:
         if not self._world.is_main:
             yield None
             return
-        with Journal(self._run, first_step=step + 1) as journal:
+        boards = Boards(
+            self._config.loop.tracking.chosen,
+            self._run,
+            project=self._config.loop.tracking.project,
+            first_step=step + 1,
+            recipe=self._config.model_dump(mode="json"),
+            report=self._notes.append,
+        )
+        with boards, Journal(self._run, boards.log) as journal:
             if is_resumed:
                 journal.add("resumed", step, {})
             for note in self._notes:
@@ -155,14 +174,16 @@ class _Session:
         prepared = prepare(
             self._config,
             self._run,
-            has_evaluator=self._evaluator is not None,
+            evaluator=self._evaluator,
             progress=self._progress,
             world=self._world,
         )
         self._notes += prepared.data.notes
         return prepared
 
-    def _parts(self, prepared: Prepared, checkpoints: CheckpointFolder, journal: Journal | None) -> LoopParts:
+    def _parts(
+        self, prepared: Prepared, checkpoints: CheckpointFolder, journal: Journal | None, hang_watch: HangWatch
+    ) -> LoopParts:
         return LoopParts(
             loaded=prepared.loaded,
             train=prepared.train,
@@ -177,6 +198,8 @@ class _Session:
             look_inside=_watch(prepared).describe,
             result_bytes=result_bytes(prepared.loaded),
             progress=self._progress,
+            note=self._notes.append,
+            hang_watch=hang_watch,
             world=self._world,
         )
 
@@ -209,7 +232,11 @@ class _Session:
     def _summarise(
         self, prepared: Prepared, state: TrainState, *, result: Path | None, final_loss: float | None
     ) -> TrainSummary:
-        table = trainable_table(prepared.loaded.model, prepared.loaded.family.modality_of)
+        table = trainable_table(
+            prepared.loaded.model,
+            prepared.loaded.family.modality_of,
+            optimizer_bytes=optimizers.get(self._config.optim.kind).bytes_a_weight,
+        )
         return TrainSummary(
             run=self._run.path,
             result=result,

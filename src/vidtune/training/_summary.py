@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
+
+_COLOUR = re.compile(r"\x1b\[\d+m")
 
 
 @dataclass(frozen=True)
@@ -50,6 +53,9 @@ class TrainSummary:
     tower_parameters: Mapping[str, int] = field(default_factory=dict)
     """All weights by tower, the adapter's included."""
 
+    supervision: str = ""
+    """After a dry run: what would be learned from some samples, in a terminal's colours."""
+
     def to_record(self) -> dict[str, Any]:
         """Return the summary as JSON values."""
         values = asdict(self)
@@ -58,6 +64,7 @@ class TrainSummary:
             "run": str(self.run),
             "result": str(self.result) if self.result else None,
             "notes": list(self.notes),
+            "supervision": _COLOUR.sub("", self.supervision),
         }
 
     @classmethod
@@ -84,6 +91,7 @@ class TrainSummary:
         if self.best_value is not None:
             lines.append(f"Best      {self.metric} {self.best_value:.4f} at step {self.best_step:,}")
         lines += [f"Note      {note}" for note in self.notes]
+        lines += [self.supervision] * bool(self.supervision)
         lines.append(f"Result    {self.result}" if self.result else "Dry run   nothing was trained or written")
         return "\n".join([*lines, f"Time      {self.seconds:.0f} s"])
 

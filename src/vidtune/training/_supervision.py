@@ -34,6 +34,9 @@ class SupervisionAudit:
     text: str
     """For people: counts and some samples with what is learned marked."""
 
+    coloured_text: str
+    """The same for a terminal, with what is learned in green and what stands for pixels in blue."""
+
     def to_record(self) -> dict[str, int]:
         """Return the counts."""
         return {
@@ -91,11 +94,12 @@ def audit_supervision(examples: Sequence[Example], vocabulary: Vocabulary) -> Su
         f"{len(examples):,} samples, {num_tokens:,} tokens: {num_supervised:,} supervised "
         f"({num_supervised / num_tokens:.1%}), {num_media:,} stand for pixels."
     )
-    blocks = [render_example(example, vocabulary) for example in _some(examples)]
     legend = "Between « and » is what the model learns to write; everything else it only reads."
-    return SupervisionAudit(
-        len(examples), num_tokens, num_supervised, num_media, "\n\n".join([counts, legend, *blocks]) + "\n"
-    )
+    texts = []
+    for colour in (False, True):
+        blocks = [render_example(example, vocabulary, colour=colour) for example in _some(examples)]
+        texts.append("\n\n".join([counts, legend, *blocks]) + "\n")
+    return SupervisionAudit(len(examples), num_tokens, num_supervised, num_media, *texts)
 
 
 def find_supervision_problems(example: Example, vocabulary: Vocabulary) -> list[str]:
@@ -107,14 +111,18 @@ def find_supervision_problems(example: Example, vocabulary: Vocabulary) -> list[
     moved = int((example.labels[is_supervised] != example.input_ids[is_supervised]).sum())
     if moved:
         problems.append(f"{moved} labels are not the token they stand at; labels must not be shifted.")
-    num_media = int((_is_media(example, vocabulary) & is_supervised).sum())
+    is_media = _is_media(example, vocabulary)
+    if bool(is_media[0]) or bool(is_media[-1]):
+        # Every prompt has words or marks around its clip.
+        problems.append("the sample begins or ends among the tokens of its clip: it was cut there.")
+    num_media = int((is_media & is_supervised).sum())
     if num_media:
         problems.append(f"{num_media} media tokens are supervised, expected none.")
     return problems or _compare_with_turns(example, vocabulary)
 
 
 def render_example(example: Example, vocabulary: Vocabulary, *, colour: bool = False) -> str:
-    """Return the decoded example with what is learned between « and », or in green when ``colour`` is set."""
+    """Return the decoded example with what is learned between « and », and in green when ``colour`` is set."""
     parts = []
     media = _is_media(example, vocabulary).tolist()
     supervised = (example.labels != IGNORED_LABEL).tolist()
@@ -122,10 +130,10 @@ def render_example(example: Example, vocabulary: Vocabulary, *, colour: bool = F
     for (is_media, is_supervised), run in groupby(tokens, key=lambda token: token[1:]):
         ids = [token[0] for token in run]
         text = f"[{len(ids)} media tokens]" if is_media else vocabulary.decode(ids)
+        text = f"«{text}»" if is_supervised else text
         if colour:
-            parts.append((_BLUE if is_media else _GREEN if is_supervised else _GREY) + text + _RESET)
-        else:
-            parts.append(f"«{text}»" if is_supervised else text)
+            text = (_BLUE if is_media else _GREEN if is_supervised else _GREY) + text + _RESET
+        parts.append(text)
     return f"--- {example.sample.sample_id}, {example.num_tokens} tokens\n{''.join(parts)}"
 
 

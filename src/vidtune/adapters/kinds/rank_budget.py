@@ -77,6 +77,10 @@ class _RankBudget:
 
         move_ranks(model, optimizer, options, seed=step * _SEEDS_PER_STEP)
 
+    def changes_shapes(self, config: AdapterConfig) -> bool:
+        """Return whether ranks move while the model is trained."""
+        return config.options["reallocate_every_steps"] is not None
+
     def fit_weights(self, model: Any, weights: Mapping[str, torch.Tensor]) -> None:
         """Give ``model`` the ranks of a checkpoint, which may have moved since its plan."""
         from vidtune.adapters.rank_budget import fit_ranks

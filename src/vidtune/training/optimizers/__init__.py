@@ -1,0 +1,1 @@
+"""One file for each optimizer. Each file names its part ``OPTIMIZER``."""
