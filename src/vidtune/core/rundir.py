@@ -88,6 +88,11 @@ class RunDirectory:
         return self.path / "metrics.json"
 
     @property
+    def judge(self) -> Path:
+        """Folder of what judges said: replies and a summary for each rubric and judge."""
+        return self.path / "judge"
+
+    @property
     def comparison(self) -> Path:
         """Paired comparison with a baseline run."""
         return self.path / "comparison.json"

@@ -1,6 +1,7 @@
 """Scores of predictions: per sample, with intervals, baselines, trust checks and a verdict in words."""
 
 from vidtune.evaluation._compare import Comparison, compare_runs
+from vidtune.evaluation._confidence import NotCalibrated, calibrate_confidence, confidence_text
 from vidtune.evaluation._config import EvaluateConfig
 from vidtune.evaluation._corpus import CorpusMetric, corpus_metrics
 from vidtune.evaluation._predictions import Prediction, PredictionFile, read_predictions
@@ -14,6 +15,7 @@ __all__ = [
     "CorpusMetric",
     "EvaluateConfig",
     "EvaluationResult",
+    "NotCalibrated",
     "Prediction",
     "PredictionFile",
     "SampleMetric",
@@ -21,7 +23,9 @@ __all__ = [
     "ScoringContext",
     "ScoringProtocol",
     "Submission",
+    "calibrate_confidence",
     "compare_runs",
+    "confidence_text",
     "corpus_metrics",
     "metrics",
     "protocols",

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from vidtune.inference._predict import predict_dataset
     from vidtune.inference._request import Generation, Request
     from vidtune.inference._summary import PredictSummary
+    from vidtune.inference._variants import Variant, list_variants, predict_variants
     from vidtune.inference.compat import get_video_inference, load_model
 
 __all__ = [
@@ -22,14 +23,17 @@ __all__ = [
     "PredictConfig",
     "PredictSummary",
     "Request",
+    "Variant",
     "attend_for_training",
     "describe_loading",
     "generate",
     "get_video_inference",
+    "list_variants",
     "load_for_inference",
     "load_model",
     "model_options",
     "predict_dataset",
+    "predict_variants",
 ]
 
 # Configs are read by commands that never load a model; torch is imported with the first part that needs it.
@@ -40,14 +44,17 @@ _MODULES = {
     "PredictConfig": "_config",
     "PredictSummary": "_summary",
     "Request": "_request",
+    "Variant": "_variants",
     "attend_for_training": "_options",
     "describe_loading": "_options",
     "generate": "_generate",
     "get_video_inference": "compat",
+    "list_variants": "_variants",
     "load_for_inference": "_loading",
     "load_model": "compat",
     "model_options": "_loading",
     "predict_dataset": "_predict",
+    "predict_variants": "_variants",
 }
 
 

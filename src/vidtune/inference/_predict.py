@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import shutil
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -31,6 +31,7 @@ from vidtune.data import (
     subtitle_file,
     with_subtitles,
 )
+from vidtune.inference._augment import View
 from vidtune.inference._claim import check_inputs, claim, compare_with_training, note_expected, read_done
 from vidtune.inference._config import PredictConfig
 from vidtune.inference._engine import Engine
@@ -52,7 +53,13 @@ _MAX_WINDOW_BYTES = 2 << 30
 _STAGE = "predict"
 
 
-def predict_dataset(config: PredictConfig, run: RunDirectory, progress: Progress = silent) -> PredictSummary:
+def predict_dataset(
+    config: PredictConfig,
+    run: RunDirectory,
+    progress: Progress = silent,
+    *,
+    load: Callable[[], LoadedModel] | None = None,
+) -> PredictSummary:
     """Answer every sample of a data set and leave the records in ``run``.
 
     A run directory that was begun with the same settings is continued: what is recorded is not asked again. Killed
@@ -62,6 +69,7 @@ def predict_dataset(config: PredictConfig, run: RunDirectory, progress: Progress
         config: The recipe.
         run: Where recipe, environment, predictions and strips go.
         progress: Told whenever answers are written down.
+        load: Returns the model of the recipe, where a caller with several recipes has it already. None: it is loaded.
 
     Returns:
         Counts over the whole run directory, and the speed of this attempt.
@@ -76,6 +84,7 @@ def predict_dataset(config: PredictConfig, run: RunDirectory, progress: Progress
     dataset = _read_dataset(config)
     samples = dataset.samples
     resolve_source(config.model.source)
+    view = View(config.augment)
     _check_disk(run, num_samples=len(samples), has_strips=config.save_strips)
     with RunLock(run.path):
         claim(config, run)
@@ -89,7 +98,7 @@ def predict_dataset(config: PredictConfig, run: RunDirectory, progress: Progress
         batch_size = None
         if todo:
             progress("load model", 0, 1, config.model.source)
-            loaded = _load(config, run, dataset)
+            loaded = _load(config, run, dataset, load)
             progress("load model", 1, 1, describe_loading(loaded))
             note_expected(run, num_expected)
             began_s = time.perf_counter()
@@ -98,7 +107,7 @@ def predict_dataset(config: PredictConfig, run: RunDirectory, progress: Progress
                 RecordLog(run.predictions) as log,
                 GateRecorder(loaded, run) as gates,
             ):
-                worker = _Worker(config, run, loaded, log, gates)
+                worker = _Worker(config, run, loaded, log, gates, view)
                 for written in worker.work_through(todo):
                     records.update({str(record["sample_id"]): record for record in written})
                     num_finished += len(written)
@@ -124,9 +133,16 @@ class _Worker:
     """Takes clips in as they are decoded and writes records out as they are answered."""
 
     def __init__(
-        self, config: PredictConfig, run: RunDirectory, loaded: LoadedModel, log: RecordLog, gates: GateRecorder
+        self,
+        config: PredictConfig,
+        run: RunDirectory,
+        loaded: LoadedModel,
+        log: RecordLog,
+        gates: GateRecorder,
+        view: View,
     ) -> None:
         self._config = config
+        self._view = view
         self._run = run
         self._log = log
         self._frame_cache = config.frame_cache.open()
@@ -154,7 +170,7 @@ class _Worker:
             if clip.error is not None:
                 yield self._write([error_record(clip, clip.error)])
                 continue
-            waiting.append((clip, _request(clip, self._config.data.subtitles)))
+            waiting.append((clip, _request(clip, self._config.data.subtitles, self._view)))
             while len(waiting) >= window_size or _size_bytes(waiting) > _MAX_WINDOW_BYTES:
                 yield self._advance(waiting)
         while waiting or self._engine.is_busy:
@@ -166,7 +182,7 @@ class _Worker:
 
     def _read(self, footage: Footage) -> FrameSet:
         config = self._config
-        return read_frames(
+        frames = read_frames(
             footage.source,
             config.sampling,
             limits=config.limits,
@@ -174,6 +190,7 @@ class _Worker:
             query=footage.query,
             cache=self._frame_cache,
         )
+        return self._view.frames(frames)
 
     def _advance(self, waiting: list[tuple[Clip, Request]]) -> list[dict[str, Any]]:
         """Let the model write on, similar clips together, and write down what is finished."""
@@ -184,7 +201,7 @@ class _Worker:
     def _record(self, clip: Clip, outcome: Generation | VidtuneError | ValueError) -> dict[str, Any]:
         if isinstance(outcome, Generation):
             self._gates.add(clip)
-            return answer_record(clip, outcome, self._save_strip(clip))
+            return answer_record(clip, self._view.answer(outcome), self._save_strip(clip))
         return error_record(clip, _named(clip, outcome))
 
     def _save_strip(self, clip: Clip) -> str | None:
@@ -224,18 +241,20 @@ def _size_bytes(waiting: Sequence[tuple[Clip, Request]]) -> int:
     return sum(clip.frames.frames_thwc.nbytes for clip, _ in waiting if clip.frames is not None)
 
 
-def _request(clip: Clip, subtitles: Path | None) -> Request:
+def _request(clip: Clip, subtitles: Path | None, view: View) -> Request:
     """Return what the model is asked: with the words of the moments it sees, where subtitles are to be shown."""
     sample = clip.sample
     path = subtitle_file(sample, subtitles) if subtitles is not None else None
     if path is not None and clip.frames is not None:
         sample, _ = with_subtitles(sample, read_subtitles(path), clip.frames.times_s)
-    return Request(turns=sample.prompt_turns, frames=clip.frames, key=sample.sample_id)
+    return Request(turns=view.turns(sample.prompt_turns), frames=clip.frames, key=sample.sample_id)
 
 
-def _load(config: PredictConfig, run: RunDirectory, dataset: Dataset) -> LoadedModel:
+def _load(
+    config: PredictConfig, run: RunDirectory, dataset: Dataset, load: Callable[[], LoadedModel] | None
+) -> LoadedModel:
     """Load the model and check that it and the data are those that began the run."""
-    loaded = load_configured(config.model, quantization=config.quantization)
+    loaded = load() if load is not None else load_configured(config.model, quantization=config.quantization)
     inputs = {"data": dataset.sha256, "adapter": fingerprint(config.model.source)}
     check_inputs(run, inputs, loaded)
     return loaded
