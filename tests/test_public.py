@@ -11,6 +11,8 @@ import vidtune
 ROOMS = [
     "data",
     "evaluation",
+    "evaluation.ensembles",
+    "evaluation.judging",
     "inference",
     "inference.exports",
     "media",

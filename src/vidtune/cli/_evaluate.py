@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
+from vidtune.cli._beside_scores import BesideScores, beside_options
 from vidtune.cli._shell import emit, json_option, progress_bar
 from vidtune.core.progress import Progress
 from vidtune.core.rundir import RunDirectory
@@ -43,6 +44,7 @@ if TYPE_CHECKING:
 @click.option(
     "--use-bert", "--use_bert", "use_bert", is_flag=True, hidden=True, help="The default; kept for old scripts."
 )
+@beside_options
 @json_option
 def evaluate(
     runs: tuple[str, ...],
@@ -58,6 +60,7 @@ def evaluate(
     no_bert: bool,
     use_bert: bool,
     as_json: bool,
+    **options: Any,
 ) -> None:
     """Score predictions and write the reports.
 
@@ -72,10 +75,12 @@ def evaluate(
         raise click.UsageError("--no-bert and --use-bert exclude each other.")
     if limit is not None and probe is None:
         raise click.UsageError("--limit has no effect without --probe.")
+    beside = BesideScores(options, sources, baseline)
     results = {}
     with progress_bar() as progress:
-        for source in sources:
+        for source in beside.combine(sources):
             path = Path(source)
+            beside.before(source, progress)
             run = RunDirectory(path if path.is_dir() else path.parent)
             results[source] = score_and_report(
                 run,
@@ -91,8 +96,10 @@ def evaluate(
                 limit=limit,
                 near_copies=near_copies,
             )
-    text = "\n\n".join(f"{source}\n{result.to_text()}" for source, result in results.items())
-    emit({source: result.to_record() for source, result in results.items()}, as_json, text)
+            beside.after(source)
+    text = "\n\n".join(beside.text(source, result.to_text()) for source, result in results.items())
+    records = {source: beside.record(source, result.to_record()) for source, result in results.items()}
+    emit(records, as_json, text)
 
 
 def score_and_report(

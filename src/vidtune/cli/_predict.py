@@ -7,11 +7,13 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from vidtune.cli._ensembling import asks_for_several, predict_ensemble, variant_options
 from vidtune.cli._shell import emit, json_option, progress_bar, set_option
 from vidtune.core.errors import BadData
 
 if TYPE_CHECKING:
-    from vidtune.inference import PredictConfig
+    from vidtune.evaluation.ensembles import EnsembleSummary
+    from vidtune.inference import PredictConfig, PredictSummary
 
 
 @click.command()
@@ -47,6 +49,7 @@ if TYPE_CHECKING:
 @click.option(
     "--max-failed", default=0.5, show_default=True, type=click.FloatRange(0, 1), help="Exit 65 above this failed share."
 )
+@variant_options
 @set_option
 @json_option
 def predict(
@@ -89,10 +92,15 @@ def predict(
     from_options = [f"{key}={value}" for key, value in paths.items() if value is not None]
     config = load_recipe(PredictConfig, Path(recipe) if recipe else None, [*from_options, *overrides])
     run = RunDirectory(Path(out) if out else _default_out(config))
+    is_ensemble = asks_for_several(settings)
     if report:
         _require_answers(config)
     with progress_bar() as progress:
-        summary = predict_dataset(config, run, progress=progress)
+        summary: EnsembleSummary | PredictSummary
+        if is_ensemble:
+            summary = predict_ensemble(config, run, settings, progress)
+        else:
+            summary = predict_dataset(config, run, progress=progress)
         if report:
             from vidtune.cli._evaluate import score_and_report
 

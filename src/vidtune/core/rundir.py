@@ -101,6 +101,10 @@ class RunDirectory:
         """Folder of what was seen of evaluated and training clips when they were compared."""
         return self.path / "leakage"
 
+    def judge(self) -> Path:
+        """Folder of what judges said: replies and a summary for each rubric and judge."""
+        return self.path / "judge"
+
     @property
     def comparison(self) -> Path:
         """Paired comparison with a baseline run."""

@@ -2,6 +2,7 @@
 
 from vidtune.evaluation._compare import Comparison, compare_runs
 from vidtune.evaluation._compare_many import RunsCompared, compare_many_runs
+from vidtune.evaluation._confidence import NotCalibrated, calibrate_confidence, confidence_text
 from vidtune.evaluation._config import EvaluateConfig
 from vidtune.evaluation._corpus import CorpusMetric, corpus_metrics
 from vidtune.evaluation._predictions import Prediction, PredictionFile, read_predictions
@@ -16,6 +17,7 @@ __all__ = [
     "CorpusMetric",
     "EvaluateConfig",
     "EvaluationResult",
+    "NotCalibrated",
     "Prediction",
     "PredictionFile",
     "ProbeResult",
@@ -26,7 +28,9 @@ __all__ = [
     "ScoringProtocol",
     "Submission",
     "compare_many_runs",
+    "calibrate_confidence",
     "compare_runs",
+    "confidence_text",
     "corpus_metrics",
     "metrics",
     "protocols",

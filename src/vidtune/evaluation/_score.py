@@ -101,7 +101,7 @@ def score_predictions(
     context = make_context(file.predictions, reference, config, progress, folder=file.run.path)
     scored = _score_all(file, reference, context, config, protocol, progress)
     records = _score_records(file.predictions, scored)
-    _replace_log(file.run.scores, records)
+    replace_log(file.run.scores, records)
     looked = look_for_copies(file.predictions, reference, file.run, config.near_copies, progress)
     metrics = _summarise(file, reference, scored, records, config, protocol, context, looked)
     metrics["protocol"] = name
@@ -211,7 +211,8 @@ def _score_records(predictions: Sequence[Prediction], scored: Sequence[_Scored])
     return records
 
 
-def _replace_log(path: Path, records: Sequence[dict[str, Any]]) -> None:
+def replace_log(path: Path, records: Sequence[dict[str, Any]]) -> None:
+    """Write records so that a reader sees the old ones or the new ones."""
     staged = path.with_name(f".{path.name}.part")
     staged.unlink(missing_ok=True)
     with RecordLog(staged) as log:

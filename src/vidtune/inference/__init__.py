@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from vidtune.inference._request import Generation, Request
     from vidtune.inference._summary import PredictSummary
     from vidtune.inference._under_conditions import ConditionRun, ProbedRun, predict_conditions
+    from vidtune.inference._variants import Variant, list_variants, predict_variants
     from vidtune.inference.compat import get_video_inference, load_model
 
 __all__ = [
@@ -28,17 +29,20 @@ __all__ = [
     "PredictSummary",
     "ProbedRun",
     "Request",
+    "Variant",
     "attend_for_training",
     "describe_loading",
     "generate",
     "get_video_inference",
     "is_out_of_memory",
+    "list_variants",
     "load_for_inference",
     "load_model",
     "model_options",
     "predict_conditions",
     "predict_dataset",
     "probe_conditions",
+    "predict_variants",
 ]
 
 # Configs are read by commands that never load a model; torch is imported with the first part that needs it.
@@ -52,17 +56,20 @@ _MODULES = {
     "PredictSummary": "_summary",
     "ProbedRun": "_under_conditions",
     "Request": "_request",
+    "Variant": "_variants",
     "attend_for_training": "_options",
     "describe_loading": "_options",
     "generate": "_generate",
     "get_video_inference": "compat",
     "is_out_of_memory": "_memory",
+    "list_variants": "_variants",
     "load_for_inference": "_loading",
     "load_model": "compat",
     "model_options": "_loading",
     "predict_conditions": "_under_conditions",
     "predict_dataset": "_predict",
     "probe_conditions": "_condition",
+    "predict_variants": "_variants",
 }
 
 

@@ -108,6 +108,10 @@ class PredictConfig(Config):
     max_side_px: Annotated[int, Field(ge=16)] | None = None
     """Scale frames down on reading so that the longer side has at most this. None: the model's processor decides."""
 
+    augment: str | None = None
+    """Change the pictures of every clip before the model sees them, for test-time augmentation: one corruption, e.g.
+    `mirror` (left and right change places in the words too) or `brightness:1`. None: as they are."""
+
     frame_cache: CacheConfig = CacheConfig()
     """Whether decoded frames are kept on disk for the next run."""
 

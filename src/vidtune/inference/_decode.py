@@ -46,6 +46,15 @@ class Row:
     logprobs: list[float] = field(default_factory=list)
     """Of each new token, under the model itself (before temperature and top-p)."""
 
+    entropies: list[float] = field(default_factory=list)
+    """In nats, of what the model could have written in each place."""
+
+    margins: list[float] = field(default_factory=list)
+    """In each place, the probability of the likeliest token less that of the second."""
+
+    top_logprobs: list[dict[int, float]] = field(default_factory=list)
+    """In each place, the likeliest tokens, the written one among them; empty where they were not asked for."""
+
     is_stopped: bool = False
     """Whether the model ended the answer; otherwise it ran to its longest."""
 
@@ -76,12 +85,16 @@ class Decoder:
         model: A transformers model.
         stop_ids: Tokens that end an answer.
         config: How answers are written.
+        num_top_logprobs: How many of the likeliest tokens are kept for each place.
     """
 
-    def __init__(self, model: Any, *, stop_ids: Sequence[int], config: GenerationConfig) -> None:
+    def __init__(
+        self, model: Any, *, stop_ids: Sequence[int], config: GenerationConfig, num_top_logprobs: int = 0
+    ) -> None:
         self._model = model
         self._stop_ids = list(stop_ids)
         self._config = config
+        self._num_top = num_top_logprobs
         self._choose = _Chooser(config)
         # Logits of a whole prompt are the largest tensor there is: most models are told that only the last matter.
         self._reader = PromptReader(model, {"logits_to_keep": 1} if _takes(model, "logits_to_keep") else {})
@@ -142,12 +155,17 @@ class Decoder:
     def _write(self, rows: Sequence[Row], logits_bv: torch.Tensor, began_s: float) -> torch.Tensor:
         """Choose the next token of each row and write it down where the answer goes on."""
         token_b = self._choose(logits_bv, rows)
-        logprob_b = logits_bv.log_softmax(1).gather(1, token_b[:, None])[:, 0]
+        logprob_bv = logits_bv.log_softmax(1)
+        facts = _facts(logprob_bv, token_b)
+        top = _likeliest(logprob_bv, token_b, self._num_top) if self._num_top else [{}] * len(rows)
         running = [row for row in rows if not row.is_done]
-        for row, token, logprob in zip(rows, token_b.tolist(), logprob_b.tolist(), strict=True):
+        for row, token, (logprob, entropy, margin), likeliest in zip(rows, token_b.tolist(), facts, top, strict=True):
             if not row.is_done:
                 row.token_ids.append(token)
                 row.logprobs.append(logprob)
+                row.entropies.append(entropy)
+                row.margins.append(margin)
+                row.top_logprobs += [likeliest] if likeliest else []
                 row.is_stopped = token in self._stop_ids
                 row.is_done = row.is_stopped or len(row.token_ids) == self._config.max_new_tokens
         for row in running:
@@ -169,6 +187,30 @@ class Decoder:
             tensors.mask_bl, tensors.token_b = mask_bl[:, -num_tokens:], tensors.token_b[select]
             tensors.position = tensors.position.index_select(-2, select)
         return finished
+
+
+def _facts(logprob_bv: torch.Tensor, token_b: torch.Tensor) -> list[list[float]]:
+    """Return for each row the log-probability of its token, the entropy, and the margin of first over second."""
+    first_and_second_b2 = logprob_bv.topk(min(2, logprob_bv.shape[1]), dim=1).values.exp()
+    facts_b3 = torch.stack(
+        [
+            logprob_bv.gather(1, token_b[:, None])[:, 0],
+            # Clamped: a token that cannot come adds nothing, and 0 times minus infinity would be nan.
+            -torch.linalg.vecdot(logprob_bv.exp(), logprob_bv.clamp_min(-1e4)),
+            first_and_second_b2[:, 0] - first_and_second_b2[:, -1],
+        ],
+        dim=1,
+    )
+    facts: list[list[float]] = facts_b3.tolist()
+    return facts
+
+
+def _likeliest(logprob_bv: torch.Tensor, token_b: torch.Tensor, num_top: int) -> list[dict[int, float]]:
+    """Return for each row its likeliest tokens with their log-probabilities, and the one that was chosen."""
+    top = logprob_bv.topk(min(num_top, logprob_bv.shape[1]), dim=1)
+    chosen = logprob_bv.gather(1, token_b[:, None])[:, 0]
+    rows = zip(top.indices.tolist(), top.values.tolist(), token_b.tolist(), chosen.tolist(), strict=True)
+    return [{**dict(zip(ids, values, strict=True)), token: logprob} for ids, values, token, logprob in rows]
 
 
 def _add(tensors: _Tensors, more: _Tensors) -> _Tensors:

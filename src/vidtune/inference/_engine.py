@@ -43,11 +43,15 @@ class Engine(Generic[TicketT]):
         loaded: The model.
         config: How answers are written.
         size: How many are in work at a time; it shrinks while memory is short.
+        num_top_logprobs: How many of the likeliest tokens are kept for each place of an answer.
     """
 
-    def __init__(self, loaded: LoadedModel, config: GenerationConfig, size: BatchSize) -> None:
+    def __init__(
+        self, loaded: LoadedModel, config: GenerationConfig, size: BatchSize, *, num_top_logprobs: int = 0
+    ) -> None:
         self._loaded = loaded
         self._config = config
+        self._num_top = num_top_logprobs
         self._size = size
         self._stop_ids = loaded.family.end_of_turn_ids(loaded.processor)
         self._can_share = shares_beginnings(loaded.model)
@@ -167,7 +171,7 @@ class Engine(Generic[TicketT]):
         return []
 
     def _make_decoder(self) -> Decoder:
-        return Decoder(self._loaded.model, stop_ids=self._stop_ids, config=self._config)
+        return Decoder(self._loaded.model, stop_ids=self._stop_ids, config=self._config, num_top_logprobs=self._num_top)
 
 
 def _too_big_alone(request: Request) -> OutOfMemory:
@@ -185,12 +189,15 @@ def _generation(loaded: LoadedModel, one: _Inside[TicketT]) -> Generation:
         text=str(loaded.processor.tokenizer.decode(token_ids, skip_special_tokens=True)).strip(),
         token_ids=tuple(row.token_ids),
         mean_logprob=sum(row.logprobs) / len(row.logprobs),
+        mean_entropy=sum(row.entropies) / len(row.entropies),
+        mean_margin=sum(row.margins) / len(row.margins),
         finish_reason="stop" if row.is_stopped else "length",
         num_prompt_tokens=one.num_prompt_tokens,
         num_visual_tokens=one.num_visual_tokens,
         preprocess_s=one.preprocess_s,
         generate_s=row.seconds,
         batch_size=one.batch_size,
+        top_logprobs=tuple(row.top_logprobs),
     )
 
 

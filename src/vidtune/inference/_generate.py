@@ -15,20 +15,25 @@ if TYPE_CHECKING:
 
 
 def generate(
-    loaded: LoadedModel, requests: Sequence[Request], config: GenerationConfig, *, batch_size: int = 16
+    loaded: LoadedModel,
+    requests: Sequence[Request],
+    config: GenerationConfig,
+    *,
+    batch_size: int = 16,
+    num_top_logprobs: int = 0,
 ) -> list[Generation]:
     """Answer ``requests`` in their order.
 
     Up to ``batch_size`` are in work at a time; as answers are finished, waiting requests take their places, those of
     similar length together. Questions about the same frames (one ``FrameSet`` object) are answered together, and their
     clip is read once. What does not fit into memory is tried again in smaller numbers. In float32 the tokens are
-    those of answering one by one.
+    those of answering one by one. ``num_top_logprobs`` of the likeliest tokens are kept for each place of an answer.
 
     Raises:
         OutOfMemory: If one request alone does not fit.
         VideoTooLarge: If a prompt is longer than the model's context.
     """
-    engine: Engine[int] = Engine(loaded, config, BatchSize(batch_size))
+    engine: Engine[int] = Engine(loaded, config, BatchSize(batch_size), num_top_logprobs=num_top_logprobs)
     waiting = list(enumerate(requests))
     sort_for_reading(waiting)
     answers: dict[int, Generation] = {}

@@ -31,6 +31,7 @@ from vidtune.data import (
     subtitle_file,
     with_subtitles,
 )
+from vidtune.inference._augment import View
 from vidtune.inference._claim import check_inputs, claim, compare_with_training, note_expected, read_done
 from vidtune.inference._config import PredictConfig
 from vidtune.inference._engine import Engine
@@ -174,7 +175,7 @@ class _Worker:
         )
 
     def _put(self, clip: Clip) -> tuple[Clip, Request]:
-        request = _request(clip, self._config.data.subtitles)
+        request = _request(clip, self._config.data.subtitles, self._showing.view)
         if self._showing.has_clip:
             return clip, request
         return replace(clip, frames=None), replace(request, frames=None)
@@ -188,7 +189,8 @@ class _Worker:
     def _record(self, clip: Clip, outcome: Generation | VidtuneError | ValueError) -> dict[str, Any]:
         if isinstance(outcome, Generation):
             self._gates.add(clip)
-            return {**answer_record(clip, outcome, self._save_strip(clip)), **self._showing.about(clip.sample)}
+            answer = self._showing.view.answer(outcome)
+            return {**answer_record(clip, answer, self._save_strip(clip)), **self._showing.about(clip.sample)}
         return {**error_record(clip, _named(clip, outcome)), **self._showing.about(clip.sample)}
 
     def _save_strip(self, clip: Clip) -> str | None:
@@ -228,13 +230,13 @@ def _size_bytes(waiting: Sequence[tuple[Clip, Request]]) -> int:
     return sum(clip.frames.frames_thwc.nbytes for clip, _ in waiting if clip.frames is not None)
 
 
-def _request(clip: Clip, subtitles: Path | None) -> Request:
+def _request(clip: Clip, subtitles: Path | None, view: View) -> Request:
     """Return what the model is asked: with the words of the moments it sees, where subtitles are to be shown."""
     sample = clip.sample
     path = subtitle_file(sample, subtitles) if subtitles is not None else None
     if path is not None and clip.frames is not None:
         sample, _ = with_subtitles(sample, read_subtitles(path), clip.frames.times_s)
-    return Request(turns=sample.prompt_turns, frames=clip.frames, key=sample.sample_id)
+    return Request(turns=view.turns(sample.prompt_turns), frames=clip.frames, key=sample.sample_id)
 
 
 def input_hashes(config: PredictConfig, dataset: Dataset) -> dict[str, Any]:

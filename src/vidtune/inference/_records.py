@@ -33,6 +33,8 @@ def answer_record(clip: Clip, answer: Generation, strip: str | None) -> dict[str
         "num_visual_tokens": answer.num_visual_tokens,
         "num_new_tokens": answer.num_new_tokens,
         "mean_logprob": round(answer.mean_logprob, 6),
+        "mean_entropy": round(answer.mean_entropy, 6),
+        "mean_margin": round(answer.mean_margin, 6),
         "finish_reason": answer.finish_reason,
         "timings_s": _timings(clip.read_s, answer.preprocess_s, answer.generate_s),
         "batch_size": answer.batch_size,

@@ -41,6 +41,12 @@ class Generation:
     mean_logprob: float
     """Mean natural-log probability of the new tokens under the model: its confidence."""
 
+    mean_entropy: float
+    """Mean entropy in nats of what the model could have written in each place. 0: it had no doubt."""
+
+    mean_margin: float
+    """Mean of the likeliest token's probability less that of the second. 1: it had no doubt."""
+
     finish_reason: Literal["stop", "length"]
     """`stop`: the model ended the answer. `length`: it was cut at ``max_new_tokens``."""
 
@@ -54,6 +60,9 @@ class Generation:
 
     batch_size: int
     """How many were in work when it joined, itself included."""
+
+    top_logprobs: tuple[dict[int, float], ...] = ()
+    """For each new token, the likeliest tokens with their log-probabilities; empty where they were not asked for."""
 
     @property
     def num_new_tokens(self) -> int:

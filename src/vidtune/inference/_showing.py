@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from vidtune.data import Sample, clip_source, load_samples
+from vidtune.inference._augment import View
 from vidtune.inference._condition import ConditionImpossible, find_condition
 from vidtune.inference._config import PredictConfig
 from vidtune.inference._reading import Footage
@@ -16,15 +17,16 @@ class Showing:
     """Finds and reads what is shown.
 
     Args:
-        config: The recipe; its condition, if it has one, decides what that is.
+        config: The recipe; its augmentation and its condition, if it has them, decide what that is.
 
     Raises:
-        BadUsage: If there is no such condition.
+        BadUsage: If there is no such condition or augmentation.
         DataInvalid: If the condition needs the other samples of the data and they cannot be read.
     """
 
     def __init__(self, config: PredictConfig) -> None:
         self._config = config
+        self.view = View(config.augment)
         self._condition = find_condition(config.condition)
         self._borrowed = self._borrow()
         self._frame_cache = config.frame_cache.open(FrameCache)
@@ -71,6 +73,7 @@ class Showing:
             query=footage.query,
             cache=self._frame_cache,
         )
+        frames = self.view.frames(frames)
         return frames if self._condition is None else self._condition.shown(frames)
 
     def about(self, sample: Sample) -> dict[str, Any]:

@@ -20,6 +20,7 @@ from vidtune.models._media_features import (
 from vidtune.models._native import NativeFamily
 from vidtune.models._outline import ModelOutline, outline_model
 from vidtune.models._source import Checkpoint, find_checkpoint
+from vidtune.models._text_model import is_text_model, load_text_model
 from vidtune.models._torchvision import ensure_torchvision
 
 __all__ = [
@@ -46,8 +47,10 @@ __all__ = [
     "features_to_tensors",
     "find_checkpoint",
     "find_family",
+    "is_text_model",
     "join_features",
     "load_model",
+    "load_text_model",
     "move_features",
     "outline_model",
     "pixel_inputs",

@@ -13,7 +13,8 @@ from vidtune.evaluation._predictions import Prediction
 from vidtune.evaluation._scorer import ScoringContext
 from vidtune.metrics import NUM_BINS, calibration
 
-_LEADING = ("choice_accuracy", "answer_named", "exercise_identification", "word_match")
+LEADING = ("choice_accuracy", "answer_named", "exercise_identification", "word_match")
+"""Metrics that say right or wrong, the first that applies is taken."""
 
 
 @dataclass(frozen=True)
@@ -33,7 +34,7 @@ class CalibrationOfAnswers:
         values: Mapping[str, Sequence[float | None]],
     ) -> Floats | None:
         """Return confidence, right or wrong, squared distance, and the same in the columns of its bin."""
-        right = next((values[name] for name in _LEADING if any(one is not None for one in values.get(name, ()))), None)
+        right = next((values[name] for name in LEADING if any(one is not None for one in values.get(name, ()))), None)
         said = [confidence_of(sample) for sample in samples]
         if right is None or any(one is None for one in said) or any(one is None for one in right):
             return None

@@ -1,0 +1,1 @@
+"""Ensemble rules: one file each."""

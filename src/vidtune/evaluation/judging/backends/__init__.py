@@ -1,0 +1,1 @@
+"""Back ends of judges: one file each."""

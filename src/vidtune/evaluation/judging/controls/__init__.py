@@ -1,0 +1,1 @@
+"""Controls of judges: one file each."""

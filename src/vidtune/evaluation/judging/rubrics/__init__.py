@@ -1,0 +1,1 @@
+"""Rubrics: one file each."""
