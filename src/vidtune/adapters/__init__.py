@@ -14,8 +14,10 @@ from vidtune.adapters._lifecycle import (
     load_adapter,
     load_plain_adapter,
     merge_adapter,
+    needs_whole_layers,
     quantization_config,
     save_adapter,
+    saves_whole_model,
 )
 from vidtune.adapters._quiet import quiet_libraries
 from vidtune.adapters._record import (
@@ -81,6 +83,7 @@ __all__ = [
     "mean_ranks",
     "measuring_inputs",
     "merge_adapter",
+    "needs_whole_layers",
     "plain_weight",
     "processor_settings_of",
     "quantization_config",
@@ -88,6 +91,7 @@ __all__ = [
     "recording",
     "save_adapter",
     "save_scales",
+    "saves_whole_model",
     "takes_frame_signals",
     "trainable_table",
     "tuned_weights",

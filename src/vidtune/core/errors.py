@@ -26,7 +26,7 @@
 
 Rooms hang leaves of their own below these: training has ``LossNotFinite`` (loss_not_finite) and
 ``TooManyDropped`` (too_many_dropped), reports has ``NotScored`` (not_scored) and ``NotTrained`` (not_trained), all
-under ``BadData``.
+under ``BadData``; training has ``NotSharded`` (not_sharded) under ``BadUsage``.
 Users catch ``VidtuneError``; foreign exceptions are translated where they enter a room.
 """
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from vidtune.core.errors import BadData
+from vidtune.core.errors import BadData, BadUsage
 
 
 class LossNotFinite(BadData):
@@ -15,3 +15,9 @@ class TooManyDropped(BadData):
     """More samples than allowed cannot be used."""
 
     code = "too_many_dropped"
+
+
+class NotSharded(BadUsage):
+    """The model was to be laid out over several processes, and is not."""
+
+    code = "not_sharded"

@@ -39,7 +39,7 @@ def supervised_loss_sum(model: Any, batch: Mapping[str, Any], *, focal_gamma: fl
     hidden_btd = inner.base_model(**inputs, use_cache=False).last_hidden_state
     targets_bt = batch["labels"][:, 1:]
     is_target_bt = targets_bt != IGNORED_LABEL
-    logits_sv = inner.get_output_embeddings()(hidden_btd[:, :-1][is_target_bt])
+    logits_sv = _soft_capped(inner, inner.get_output_embeddings()(hidden_btd[:, :-1][is_target_bt]))
     weights = batch.get(SAMPLE_WEIGHTS)
     if weights is None and focal_gamma == 0.0:
         return torch.nn.functional.cross_entropy(logits_sv.float(), targets_bt[is_target_bt], reduction="sum")
@@ -49,6 +49,12 @@ def supervised_loss_sum(model: Any, batch: Mapping[str, Any], *, focal_gamma: fl
     if weights is not None:
         loss_s = loss_s * weights[:, None].expand_as(is_target_bt)[is_target_bt]
     return loss_s.sum()
+
+
+def _soft_capped(model: Any, logits_sv: torch.Tensor) -> torch.Tensor:
+    """Return the logits as the model itself hands them out: Gemma bends them towards a largest value."""
+    cap = getattr(model.config.get_text_config(), "final_logit_softcapping", None)
+    return logits_sv if cap is None else torch.tanh(logits_sv / cap) * cap
 
 
 def focal_loss(loss_s: torch.Tensor, gamma: float) -> torch.Tensor:
