@@ -20,13 +20,14 @@ from tests.inference.conftest import make_config, write_qved
 from tests.inference.test_generate import OutOfMemoryAbove
 from tests.media.writing import cut_file, write_audio_only, write_clip, write_without_frames
 
+from vidtune.config import CacheConfig
 from vidtune.core.durable import RecordLog, read_json
 from vidtune.core.errors import DataInvalid, DiskFull, ModelUnavailable, RunCorrupt, RunLocked, RunMismatch
 from vidtune.core.locking import RunLock
 from vidtune.core.rundir import RunDirectory
 from vidtune.inference import PredictConfig, predict_dataset
 from vidtune.inference import _predict as predict_module
-from vidtune.media import FrameCacheConfig, SamplingConfig
+from vidtune.media import SamplingConfig
 
 ALL_CLIPS = [f"clip_{index}.mp4" for index in range(8)]
 
@@ -372,7 +373,7 @@ def test_frames_kept_on_disk_are_read_once_and_change_no_answer(
     config: PredictConfig, run: RunDirectory, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     predict_dataset(config, run)
-    keeping = FrameCacheConfig(enabled=True, folder=tmp_path / "cache")
+    keeping = CacheConfig(enabled=True, folder=tmp_path / "cache")
     first, second = RunDirectory(tmp_path / "first"), RunDirectory(tmp_path / "second")
     predict_dataset(config.model_copy(update={"frame_cache": keeping}), first)
     monkeypatch.setattr("vidtune.media._read.opened_clip", None)  # no clip may be opened any more

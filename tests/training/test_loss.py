@@ -150,3 +150,16 @@ def test_the_gradient_of_the_focal_loss_holds_against_differences_and_where_a_to
     with torch.no_grad():
         slope = (focal_loss(loss + step, gamma) - focal_loss(loss - step, gamma)) / (2 * step)
     torch.testing.assert_close(loss.grad[2:], slope[2:], rtol=1e-6, atol=1e-8)
+
+
+def test_a_model_that_bends_its_logits_is_trained_on_what_it_hands_out():
+    from tests.models.families import tiny_gemma3n
+
+    processor = tiny_gemma3n.make_processor()
+    model = tiny_gemma3n.make_model(processor)
+    model.config.text_config.final_logit_softcapping = 0.5  # tiny logits would hardly be bent by the real 30
+    turns = (Turn("user", "Which exercise is this?"), Turn("assistant", "squats - the hips sag"))
+    batch = families.get("gemma3n").encode_training(processor, [(turns, None)])
+
+    with torch.no_grad():
+        assert float(supervised_loss_sum(model, batch)) == pytest.approx(float(full_loss_sum(model, batch)), rel=1e-5)

@@ -15,8 +15,10 @@ from vidtune.adapters._lifecycle import (
     load_plain_adapter,
     merge_adapter,
     moves_optimizer_state,
+    needs_whole_layers,
     quantization_config,
     save_adapter,
+    saves_whole_model,
 )
 from vidtune.adapters._low_bit_adamw import low_bit_adamw
 from vidtune.adapters._outlook import choose_targets, estimate_trained
@@ -88,6 +90,7 @@ __all__ = [
     "measuring_inputs",
     "merge_adapter",
     "moves_optimizer_state",
+    "needs_whole_layers",
     "plain_weight",
     "processor_settings_of",
     "quantization_config",
@@ -95,6 +98,7 @@ __all__ = [
     "recording",
     "save_adapter",
     "save_scales",
+    "saves_whole_model",
     "takes_frame_signals",
     "trainable_table",
     "tuned_weights",

@@ -102,6 +102,22 @@ class FitsCheckpoints(Protocol):
         """Give the trained parameters of ``model`` the shapes of ``weights``, which will be copied into them."""
 
 
+@runtime_checkable
+class RunsLayersTwice(Protocol):
+    """A kind for which one forward pass goes through the same layers more than once."""
+
+    def num_passes(self) -> int:
+        """Return how often."""
+
+
+@runtime_checkable
+class SavesWholeModel(Protocol):
+    """A kind that delivers a model that stands alone, the weights that it left alone included."""
+
+    def whole_model_file(self) -> str:
+        """Return the name of the file that describes the model."""
+
+
 # Imported here and not where it is used, so that only this module's name for the folder is bound.
 _folder = importlib.import_module("vidtune.adapters.kinds")
 

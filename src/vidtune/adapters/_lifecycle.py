@@ -7,7 +7,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from vidtune.adapters._config import AdapterConfig
-from vidtune.adapters._kind import ActsAfterSteps, AddsToLoss, FitsCheckpoints, SetsRates, Towers, adapter_kinds
+from vidtune.adapters._kind import (
+    ActsAfterSteps,
+    AddsToLoss,
+    FitsCheckpoints,
+    RunsLayersTwice,
+    SavesWholeModel,
+    SetsRates,
+    Towers,
+    adapter_kinds,
+)
 from vidtune.adapters._outlook import choose_targets
 from vidtune.adapters._quiet import quiet_libraries
 from vidtune.adapters._record import adapter_config_of, base_identity, check_base, write_record
@@ -89,6 +98,20 @@ def after_step(model: Any, *, step: int, num_steps: int, optimizer: torch.optim.
     kind = adapter_kinds.get(config.kind) if isinstance(config, AdapterConfig) else None
     if isinstance(kind, ActsAfterSteps):
         kind.after_step(model, step, num_steps, optimizer)
+
+
+def needs_whole_layers(config: AdapterConfig) -> bool:
+    """Whether an adapter of this config cannot be trained while layers are divided over processes.
+
+    It looks at its weights between the steps, reshapes them, or runs layers more than once in a forward pass.
+    """
+    kind = adapter_kinds.get(config.kind)
+    return isinstance(kind, (AddsToLoss, ActsAfterSteps, FitsCheckpoints, RunsLayersTwice))
+
+
+def saves_whole_model(config: AdapterConfig) -> bool:
+    """Whether ``save_adapter`` writes all weights of the model, and not only what was trained."""
+    return isinstance(adapter_kinds.get(config.kind), SavesWholeModel)
 
 
 def fit_weights(model: Any, weights: Mapping[str, torch.Tensor]) -> None:

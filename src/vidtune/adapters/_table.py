@@ -39,14 +39,15 @@ def trainable_table(
     for name, parameter in model.named_parameters():
         state = getattr(parameter, "quant_state", None)
         # A 4-bit parameter packs two numbers in a byte; its state knows how many there are.
-        num = parameter.numel() if state is None else int(state.shape.numel())
-        num_bytes = parameter.numel() * parameter.element_size() + _state_bytes(state)
+        num_here = getattr(parameter, "ds_numel", parameter.numel())  # DeepSpeed leaves its parameters empty
+        num = num_here if state is None else int(state.shape.numel())
+        num_bytes = num_here * parameter.element_size() + _state_bytes(state)
         scales = getattr(parameter, "SCB", None)  # bitsandbytes' 8 bit keeps one for every row
         num_bytes += 0 if scales is None else scales.numel() * scales.element_size()
         row = counts.setdefault(modality_of(name), [0, 0, 0, 0])
         if parameter.requires_grad:
             row[0] += num
-            row[3] += parameter.numel() * parameter.element_size()
+            row[3] += num_here * parameter.element_size()
         # PEFT keeps the untrained original of a module that is trained whole: memory, but no part of the model.
         row[1] += 0 if ".original_module." in name else num
         row[2] += num_bytes

@@ -10,6 +10,7 @@ import click
 
 from vidtune.cli._processes import run_in_processes
 from vidtune.cli._shell import emit, json_option, progress_bar, set_option
+from vidtune.core.errors import BadUsage
 
 _BAD_DATA = 65
 
@@ -22,6 +23,20 @@ _BAD_DATA = 65
 @click.option(
     "--nproc", default=1, show_default=True, type=click.IntRange(min=1), help="Processes that share the work."
 )
+@click.option(
+    "--launcher",
+    type=click.Choice(["torch", "ray"]),
+    default="torch",
+    show_default=True,
+    help="What starts them: torch's elastic launcher on this machine, or Ray Train on a cluster.",
+)
+@click.option(
+    "--min-nproc", type=click.IntRange(min=1), help="With --launcher ray: go on with as few. [default: as --nproc]"
+)
+@click.option(
+    "--slurm", type=click.Path(dir_okay=False), metavar="SCRIPT", help="Write a script for sbatch instead, and stop."
+)
+@click.option("--nodes", type=click.IntRange(min=1), help="With --slurm: machines of --nproc processes. [default: 1]")
 @click.option("--dry-run", is_flag=True, help="Check everything, print what would be trained, and stop.")
 @click.option(
     "--overfit",
@@ -35,6 +50,10 @@ def train(
     recipe: str,
     out: str | None,
     nproc: int,
+    launcher: str,
+    min_nproc: int | None,
+    slurm: str | None,
+    nodes: int | None,
     dry_run: bool,
     overfit: int | None,
     overrides: tuple[str, ...],
@@ -47,8 +66,18 @@ def train(
     (loop.accumulation); their number does not change what is learned.
     """
     run_path = Path(out) if out else Path("runs") / (Path(recipe).stem + ("-overfit" if overfit else ""))
+    _check_options(launcher, min_nproc, nproc, slurm, nodes, is_plain=not (dry_run or overfit or as_json))
+    if launcher == "ray":
+        from vidtune.cli._ray import run_on_ray
+
+        run_on_ray(Path(recipe), overrides, run_path, workers=nproc, least=min_nproc or nproc)
+        _print_finished(run_path)
+        return
+    arguments = train_arguments(recipe, run_path, overrides, dry_run=dry_run, overfit=overfit, as_json=as_json)
+    if slurm:
+        _write_slurm_script(Path(slurm), recipe, overrides, arguments, nodes=nodes or 1, per_node=nproc)
+        return
     if nproc > 1:
-        arguments = train_arguments(recipe, run_path, overrides, dry_run=dry_run, overfit=overfit, as_json=as_json)
         run_in_processes(arguments, nproc)
         return
     from vidtune.cli._evaluator import generated_metrics
@@ -67,6 +96,50 @@ def train(
         emit(summary.to_record(), as_json, "\n".join([summary.to_text(), *verdict]))
     if verdict and not has_learned(summary):
         sys.exit(_BAD_DATA)
+
+
+def _check_options(
+    launcher: str, min_nproc: int | None, nproc: int, slurm: str | None, nodes: int | None, *, is_plain: bool
+) -> None:
+    """Refuse options that would have no effect together."""
+    if nodes is not None and slurm is None:
+        raise BadUsage(f"--nodes {nodes} has no effect without --slurm.", "Start torchrun on each machine, or add it.")
+    if slurm is not None and launcher == "ray":
+        raise BadUsage("--slurm and --launcher ray are both given.", "A script starts torch's launcher; leave one out.")
+    if min_nproc is not None and (launcher != "ray" or min_nproc > nproc):
+        raise BadUsage(
+            f"--min-nproc {min_nproc} has no effect with --launcher {launcher} and --nproc {nproc}.",
+            "It is for --launcher ray, and at most --nproc.",
+        )
+    if launcher == "ray" and not is_plain:
+        raise BadUsage(
+            "--dry-run, --overfit and --json are for processes on this machine.", "Leave --launcher ray out for them."
+        )
+
+
+def _write_slurm_script(
+    path: Path, recipe: str, overrides: Sequence[str], arguments: Sequence[str], *, nodes: int, per_node: int
+) -> None:
+    """Write the script, if the recipe is one and has work for so many processes."""
+    from vidtune.cli._slurm import slurm_script
+    from vidtune.config import load_recipe
+    from vidtune.core.durable import write_atomic
+    from vidtune.training import TrainConfig, World, require_work_for_all
+
+    config = load_recipe(TrainConfig, Path(recipe), overrides)
+    require_work_for_all(config.loop.accumulation, World(0, nodes * per_node))
+    write_atomic(path, slurm_script(f"vidtune-{Path(recipe).stem}", arguments, nodes=nodes, per_node=per_node))
+    click.echo(f"{path}: {nodes} node(s) of {per_node} process(es). Submit it with: sbatch {path}")
+
+
+def _print_finished(run_path: Path) -> None:
+    """Print what the workers, whose words stay on their machines, have made."""
+    from vidtune.core.rundir import RunDirectory
+    from vidtune.training import read_finished
+
+    summary = read_finished(RunDirectory(run_path))
+    if summary is not None:
+        click.echo(summary.to_text())
 
 
 def train_arguments(

@@ -26,7 +26,8 @@
 
 Rooms hang leaves of their own below these: training has ``LossNotFinite`` (loss_not_finite), ``TooManyDropped``
 (too_many_dropped) and ``ModelCollapsed`` (model_collapsed), reports has ``NotScored`` (not_scored) and ``NotTrained``
-(not_trained), all under ``BadData``; training has ``TrainingHung`` (training_hung) under ``TryAgain``.
+(not_trained), all under ``BadData``; training has ``TrainingHung`` (training_hung) under ``TryAgain`` and
+``NotSharded`` (not_sharded) under ``BadUsage``.
 Users catch ``VidtuneError``; foreign exceptions are translated where they enter a room.
 """
 

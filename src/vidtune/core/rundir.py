@@ -101,6 +101,7 @@ class RunDirectory:
         """Folder of what was seen of evaluated and training clips when they were compared."""
         return self.path / "leakage"
 
+    @property
     def judge(self) -> Path:
         """Folder of what judges said: replies and a summary for each rubric and judge."""
         return self.path / "judge"

@@ -68,6 +68,10 @@ class LoopConfig(Config):
     num_threads: Annotated[int, Field(ge=1, le=256)] | None = None
     """CPU threads of torch. None: torch's own choice. Runs are repeated to the last bit with 1 thread in fp32."""
 
+    sharding: Literal["none", "fsdp2", "zero2", "zero3"] = "none"
+    """What several processes hold. `none`: each the whole model. `fsdp2`: each a part of all weights, gradients and
+    moments, by torch. `zero2`, `zero3`: by DeepSpeed (extra `deepspeed`); 2 leaves the weights whole."""
+
     log_every_steps: Annotated[int, Field(ge=1)] = 1
     """Every how many steps the log keeps a line."""
 

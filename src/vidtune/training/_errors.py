@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from vidtune.core.errors import BadData, TryAgain
+from vidtune.core.errors import BadData, BadUsage, TryAgain
 
 
 class LossNotFinite(BadData):
@@ -27,3 +27,9 @@ class TrainingHung(TryAgain):
     """Nothing happened for longer than the recipe allows."""
 
     code = "training_hung"
+
+
+class NotSharded(BadUsage):
+    """The model was to be laid out over several processes, and is not."""
+
+    code = "not_sharded"

@@ -22,7 +22,7 @@ from vidtune.core.hashing import hash_json
 from vidtune.core.progress import Progress, silent
 from vidtune.data import Sample, Turn
 from vidtune.media import FrameSet
-from vidtune.models import FEATURES, LoadedModel, count_bytes, join_features, move_features
+from vidtune.models import CLIP_SIGNALS, FEATURES, LoadedModel, count_bytes, join_features, move_features
 from vidtune.training._augmentation import augment_clip
 from vidtune.training._config import AugmentationConfig
 from vidtune.training._world import ALONE, World
@@ -64,6 +64,9 @@ class Example:
 
     num_frames: int = 0
     """Of the clip, as the model is given it."""
+
+    media: frozenset[str] = frozenset()
+    """Which towers besides the language model it passes through: the names of its pixels and spectrograms."""
 
     @property
     def num_tokens(self) -> int:
@@ -190,7 +193,9 @@ class ExampleStore:
             reason = f"it takes {num_tokens} tokens, expected at most {max_tokens}."
             return Dropped(sample.sample_id, "too_long", reason, num_tokens)
         num_frames = len(frames.frames_thwc)
-        example = Example(sample, row["input_ids"][0], row["labels"][0], frames.source_sha256, num_frames)
+        example = Example(
+            sample, row["input_ids"][0], row["labels"][0], frames.source_sha256, num_frames, media_of(row)
+        )
         rows = [] if self._num_versions is None else [row]
         rows += [self._make_row(sample, frames, version) for version in range(1, self._num_versions or 0)]
         needs_frames = self._keep_frames or self._num_versions is None
@@ -233,6 +238,15 @@ def join_batch(loaded: LoadedModel, rows: Sequence[Row]) -> dict[str, Any]:
     if features:
         batch[FEATURES] = move_features(join_features(features), loaded.device)
     return batch
+
+
+def media_of(row: Row) -> frozenset[str]:
+    """Return the names of what a tower is given in ``row``: numbers that are not whole. Features passed it before."""
+    return frozenset(
+        name
+        for name, value in row.items()
+        if name not in CLIP_SIGNALS and isinstance(value, torch.Tensor) and value.is_floating_point()
+    )
 
 
 def row_bytes(row: Row) -> int:

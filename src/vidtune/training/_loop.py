@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -29,15 +29,8 @@ from vidtune.training._config import EvaluationConfig, TrainConfig
 from vidtune.training._errors import LossNotFinite
 from vidtune.training._examples import ExampleStore, join_batch
 from vidtune.training._journal import Journal
-from vidtune.training._loss import SAMPLE_WEIGHTS, count_supervised, supervised_loss_sum
-from vidtune.training._optimizer import (
-    build_optimizer,
-    lr_factor,
-    optimizer_tensors,
-    restore_optimizer,
-    set_learning_rate,
-    trained_parameters,
-)
+from vidtune.training._loss import IGNORED_LABEL, SAMPLE_WEIGHTS, count_supervised, supervised_loss_sum
+from vidtune.training._optimizer import build_optimizer, lr_factor, set_learning_rate, trained_parameters
 from vidtune.training._order import Schedule, StepPlan, is_measured, is_saved
 from vidtune.training._precision import Precision, computing
 from vidtune.training._scaling import LossScale
@@ -51,6 +44,7 @@ from vidtune.training._step_report import (
 from vidtune.training._terms import Terms
 from vidtune.training._watchdog import CollapseWatch, HangWatch
 from vidtune.training._world import World
+from vidtune.training.sharding import Part, choose_sharding, deal, require_sharded
 
 Evaluator = Callable[[LoadedModel, Sequence[Sample], Sequence[FrameSet], int], Mapping[str, float]]
 """Lets the model answer samples about the given frames with at most so many new tokens, and returns mean scores."""
@@ -105,17 +99,18 @@ class Loop:
         self._parts = parts
         self._model = parts.loaded.model
         self._device = parts.loaded.device
-        self._parameters = trained_parameters(self._model)
         self._world = parts.world
-        self._world.copy_from_main(self._parameters.values())
-        self._optimizer = build_optimizer(
-            self._parameters,
+        self._world.copy_from_main(trained_parameters(self._model).values())
+        self._sharding = choose_sharding(config, parts.loaded, parts.world)
+        optimizer = build_optimizer(
+            self._sharding.parameters,
             config.optim,
             parts.loaded.family.modality_of,
             lambda name: learning_rate_multiplier(self._model, name),
         )
+        self._optimizer = self._sharding.take(optimizer)
         stores = [parts.train] if parts.held_out is None else [parts.train, parts.held_out]
-        self._scale = LossScale(parts.precision, self._parameters.values(), state)
+        self._scale = LossScale(parts.precision, self._sharding.parameters.values(), state)
         self._terms = Terms(config.loss.terms, parts.loaded, parts.schedule.num_steps)
         held_out = [] if parts.held_out is None else parts.held_out.examples
         self._collapse_watch = CollapseWatch(config.loop.watchdog, [example.sample.answer for example in held_out])
@@ -126,16 +121,16 @@ class Loop:
     def restore(self, weights: Mapping[str, torch.Tensor], optimizer: Mapping[str, torch.Tensor]) -> None:
         """Put the tensors of a checkpoint in place."""
         fit_weights(self._model, weights)
-        with torch.no_grad():
-            for name, parameter in self._parameters.items():
-                parameter.copy_(weights[name])
-        restore_optimizer(
-            self._optimizer, self._parameters, {name: tensor.to(self._device) for name, tensor in optimizer.items()}
-        )
+        self._sharding.restore(weights, optimizer)
+
+    def whole(self) -> AbstractContextManager[None]:
+        """Within it, what is delivered can be written by the main process; all processes must enter."""
+        return self._sharding.whole()
 
     def run(self) -> TrainState:
         """Take all remaining steps and return the last state."""
         self._model.train()
+        self._note_sharding()
         self._rehearse_measurement()
         schedule = self._parts.schedule
         if self.state.step >= schedule.num_steps:
@@ -165,43 +160,47 @@ class Loop:
                 plan = following
         return self.state
 
-    def _load_all(self, plan: StepPlan) -> list[dict[str, Any]]:
-        return [self._load_weighted(indices, plan.epoch) for indices in self._world.share(plan.batches)]
+    def _load_all(self, plan: StepPlan) -> list[tuple[Part, dict[str, Any]]]:
+        return [(part, self._load_weighted(part, plan.epoch)) for part in self._deal(plan.batches, self._parts.train)]
 
-    def _step(self, plan: StepPlan, batches: Sequence[Mapping[str, Any]], began_s: float) -> str | None:
+    def _deal(self, batches: Sequence[Sequence[int]], store: ExampleStore) -> list[Part]:
+        equal_turns = self._sharding.takes_equal_turns
+        return deal(batches, store.examples, self._world.rank, self._world.size, equal_turns=equal_turns)
+
+    def _step(self, plan: StepPlan, batches: Sequence[tuple[Part, Mapping[str, Any]]], began_s: float) -> str | None:
         """Take one optimizer step; return in a sentence if nothing is learned any more."""
         learning_rate = set_learning_rate(
             self._optimizer, lr_factor(plan.step, self._parts.schedule.num_steps, self._config.optim)
         )
-        counts = [(count_supervised(batch), int(batch["attention_mask"].sum())) for batch in batches]
+        counts = [(count_supervised(batch), int(batch["attention_mask"].sum())) for _, batch in batches]
         counts = self._world.join_shares(counts)
         num_supervised = sum(supervised for supervised, _ in counts)
         losses = []
-        for number, batch in zip(self._world.share(range(len(plan.batches))), batches, strict=True):
+        for part, batch in batches:
             # Dropout draws from the batch's own stream: neither what ran before nor who computes it can shift it.
-            torch.manual_seed(batch_seed(self._config.seed, plan.step, number))
-            self._alive(plan, plan.batches[number], "the forward pass")
+            torch.manual_seed(batch_seed(self._config.seed, plan.step, part.number))
+            self._alive(plan, part.indices, "the forward pass")
             with self._computing(), self._terms.watching() as seen:
                 # Divided by the tokens of the whole step: accumulating equals one large batch.
-                loss = supervised_loss_sum(self._model, batch, focal_gamma=self._config.loss.focal_gamma)
+                gamma = self._config.loss.focal_gamma
+                loss = self._sharding.compute(supervised_loss_sum, self._model, batch, focal_gamma=gamma)
                 loss = loss / num_supervised
             losses.append(loss.detach())
-            num_frames = [self._parts.train.examples[index].num_frames for index in plan.batches[number]]
+            num_frames = [self._parts.train.examples[index].num_frames for index in part.indices]
             loss = self._terms.add_to(loss, seen, batch["input_ids"], num_frames, plan)
             penalty = adapter_penalty(self._model)
-            loss = loss if penalty is None else loss + penalty / len(plan.batches)
-            torch.autograd.backward(self._scale.up(loss))
+            whole_loss = loss if penalty is None else loss + penalty / len(plan.batches)
+            self._sharding.backward(self._scale.up(whole_loss), is_last=len(losses) == len(batches))
         self._alive(plan, plan.indices, "the sum of gradients")
         mean_loss = math.fsum(self._world.join_shares([float(loss) for loss in losses]))
-        self._world.sum_gradients(self._parameters.values())
-        grad_norm = self._clip()
+        grad_norm = self._sharding.finish_gradients(self._config.optim.max_grad_norm)
         is_skipped = math.isfinite(mean_loss) and self._scale.forgives(grad_norm)
         if not is_skipped and not (math.isfinite(mean_loss) and math.isfinite(grad_norm)):
             raise self._not_finite(plan, mean_loss, grad_norm)
         if not is_skipped:
-            self._optimizer.step()
+            self._sharding.step()
             after_step(self._model, step=plan.step, num_steps=self._parts.schedule.num_steps, optimizer=self._optimizer)
-        self._optimizer.zero_grad()
+        self._sharding.clear_gradients()
         self.state = self._scale.after(self.state, grad_norm)
         curves = step_curves(
             loss=mean_loss,
@@ -215,22 +214,23 @@ class Loop:
         self._record(plan, {**curves, **self._terms.take_curves(self._world)})
         return self._collapse_watch.see_step(grad_norm)
 
-    def _load_weighted(self, indices: Sequence[int], epoch: int) -> dict[str, Any]:
-        batch = self._load(self._parts.train, indices, epoch)
+    def _load_weighted(self, part: Part, epoch: int) -> dict[str, Any]:
+        batch = self._load(self._parts.train, part, epoch)
         if self._parts.weights is not None:
-            batch[SAMPLE_WEIGHTS] = torch.tensor([self._parts.weights[i] for i in indices], device=self._device)
+            weights = [self._parts.weights[index] for index in (*part.indices, *part.company)]
+            batch[SAMPLE_WEIGHTS] = torch.tensor(weights, device=self._device)
         return batch
 
-    def _load(self, store: ExampleStore, indices: Sequence[int], epoch: int) -> dict[str, Any]:
-        return join_batch(self._parts.loaded, [store.row(index, epoch) for index in indices])
+    def _load(self, store: ExampleStore, part: Part, epoch: int) -> dict[str, Any]:
+        rows = [store.row(index, epoch) for index in (*part.indices, *part.company)]
+        batch = join_batch(self._parts.loaded, rows)
+        if part.company:
+            batch["labels"] = batch["labels"].clone()
+            batch["labels"][len(part.indices) :] = IGNORED_LABEL
+        return batch
 
     def _computing(self) -> AbstractContextManager[None]:
         return computing(self._parts.precision, self._device, self._longest)
-
-    def _clip(self) -> float:
-        largest = self._config.optim.max_grad_norm
-        norm = torch.nn.utils.clip_grad_norm_(self._parameters.values(), math.inf if largest is None else largest)
-        return float(norm)
 
     def _record(self, plan: StepPlan, curves: dict[str, float]) -> None:
         num_steps = self._parts.schedule.num_steps
@@ -269,8 +269,8 @@ class Loop:
         best = self.state.best_value
         sign = 1 if evaluation.is_greater_better else -1
         if best is None or (value - best) * sign > 0:
-            if evaluation.keep_best and self._world.is_main:
-                self._parts.checkpoints.write_best(self.state.step, self._parts.write_result, self._parts.result_bytes)
+            if evaluation.keep_best:
+                self._write_best()
             self.state = replace(self.state, best_step=self.state.step, best_value=value, num_without_better=0)
         else:
             num_without_better = self.state.num_without_better + 1
@@ -280,6 +280,11 @@ class Loop:
         self.state = replace(self.state, num_collapsed=0 if collapse is None else self.state.num_collapsed + 1)
         if self.state.num_collapsed >= self._config.loop.watchdog.collapse_patience:
             self._answer_collapse(collapse)
+
+    def _write_best(self) -> None:
+        with self._sharding.whole():
+            if self._world.is_main:
+                self._parts.checkpoints.write_best(self.state.step, self._parts.write_result, self._parts.result_bytes)
 
     def _look_inside(self) -> Mapping[str, Any]:
         return {} if self._parts.journal is None else self._parts.look_inside()
@@ -291,9 +296,12 @@ class Loop:
         self._model.eval()
         try:
             loss = self._held_out_loss(store, indices)
+            scores = {}
             # Said by every process: the others wait for the one that generates.
             self._parts.hang_watch.alive("the measurement of answers", may_last=True)
-            scores = self._world.done_by_main(lambda: self._score_answers(evaluation, store, indices))
+            if evaluation.generate and self._parts.evaluator is not None:
+                with self._sharding.answering():
+                    scores = self._world.done_by_main(lambda: self._score_answers(evaluation, store, indices))
         finally:
             self._model.train()
         return {"loss": loss, **scores}
@@ -301,8 +309,7 @@ class Loop:
     def _score_answers(
         self, evaluation: EvaluationConfig, store: ExampleStore, indices: Sequence[int]
     ) -> dict[str, float]:
-        if not evaluation.generate or self._parts.evaluator is None:
-            return {}
+        assert self._parts.evaluator is not None  # noqa: S101 (the caller has looked)
         samples = [store.examples[index].sample for index in indices]
         framesets = [store.frames(index) for index in indices]
         with torch.no_grad():
@@ -316,11 +323,12 @@ class Loop:
         batches = [by_length[start : start + size] for start in range(0, len(by_length), size)]
         sums: list[tuple[float, int]] = []
         with torch.no_grad(), self._computing():
-            for done, chosen in enumerate(self._world.share(batches), start=1):
-                names = [store.examples[index].sample.sample_id for index in chosen]
+            for done, part in enumerate(self._deal(batches, store), start=1):
+                names = [store.examples[index].sample.sample_id for index in part.indices]
                 self._parts.hang_watch.alive("the held-out loss", names)
-                batch = self._load(store, chosen, epoch=0)
-                sums.append((float(supervised_loss_sum(self._model, batch)), count_supervised(batch)))
+                batch = self._load(store, part, epoch=0)
+                loss = self._sharding.compute(supervised_loss_sum, self._model, batch)
+                sums.append((float(loss), count_supervised(batch)))
                 self._parts.progress("measure", min(done * size * self._world.size, len(indices)), len(indices))
         sums = self._world.join_shares(sums)
         return math.fsum(total for total, _ in sums) / sum(supervised for _, supervised in sums)
@@ -337,24 +345,31 @@ class Loop:
                 "Set evaluation.metric to one of them.",
             )
 
+    def _note_sharding(self) -> None:
+        kind = self._config.loop.sharding
+        if kind != "none":
+            holding = self._sharding.holding()
+            require_sharded(kind, holding)
+            self._log("sharding", self.state.step, {"kind": kind, **asdict(holding)}, {})
+
     def _log(self, event: str, step: int, values: Mapping[str, Any], curves: Mapping[str, float]) -> None:
         if self._parts.journal is not None:
             self._parts.journal.add(event, step, values, curves)
 
     def _save(self) -> None:
+        weights, moments = self._sharding.tensors()
         if self._parts.journal is None:
             return
         self._parts.journal.flush()
-        self._parts.checkpoints.write(
-            self.state, self._parameters, optimizer_tensors(self._optimizer, self._parameters)
-        )
+        self._parts.checkpoints.write(self.state, weights, moments)
 
     def _not_finite(self, plan: StepPlan, loss: float, grad_norm: float) -> LossNotFinite:
         """Say which samples of the step are at fault, if one by one they still are."""
         culprits = []
         with torch.no_grad(), self._computing():
             for index in plan.indices:
-                alone = float(supervised_loss_sum(self._model, self._load(self._parts.train, [index], plan.epoch)))
+                batch = self._load(self._parts.train, Part(0, (index,)), plan.epoch)
+                alone = float(self._sharding.compute(supervised_loss_sum, self._model, batch))
                 if not math.isfinite(alone):
                     culprits += self._names([index])
         return not_finite(plan.step, loss, grad_norm, self._names(plan.indices), culprits)

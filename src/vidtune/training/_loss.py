@@ -45,7 +45,7 @@ def supervised_loss_sum(model: Any, batch: Mapping[str, Any], *, focal_gamma: fl
     hidden_btd = inner.base_model(**inputs, use_cache=False).last_hidden_state
     targets_bt = batch["labels"][:, 1:]
     is_target_bt = targets_bt != IGNORED_LABEL
-    loss_s = _token_losses(inner.get_output_embeddings(), hidden_btd[:, :-1][is_target_bt], targets_bt[is_target_bt])
+    loss_s = _token_losses(inner, hidden_btd[:, :-1][is_target_bt], targets_bt[is_target_bt])
     weights = batch.get(SAMPLE_WEIGHTS)
     if focal_gamma:
         loss_s = focal_loss(loss_s, focal_gamma)
@@ -54,17 +54,25 @@ def supervised_loss_sum(model: Any, batch: Mapping[str, Any], *, focal_gamma: fl
     return loss_s.sum()
 
 
-def _token_losses(output_layer: Any, hidden_sd: torch.Tensor, targets_s: torch.Tensor) -> torch.Tensor:
+def _token_losses(model: Any, hidden_sd: torch.Tensor, targets_s: torch.Tensor) -> torch.Tensor:
     """Return the negative log-likelihood of each target, (S,) in float32."""
+    output_layer = model.get_output_embeddings()
 
     def losses_of(hidden: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
-        return torch.nn.functional.cross_entropy(output_layer(hidden).float(), targets, reduction="none")
+        logits = _soft_capped(model, output_layer(hidden))
+        return torch.nn.functional.cross_entropy(logits.float(), targets, reduction="none")
 
     if len(targets_s) <= CHUNK_TOKENS:
         return losses_of(hidden_sd, targets_s)
     chunks = [slice(start, start + CHUNK_TOKENS) for start in range(0, len(targets_s), CHUNK_TOKENS)]
     losses = [checkpoint(losses_of, hidden_sd[chunk], targets_s[chunk], use_reentrant=False) for chunk in chunks]
     return torch.cat(losses)
+
+
+def _soft_capped(model: Any, logits_sv: torch.Tensor) -> torch.Tensor:
+    """Return the logits as the model itself hands them out: Gemma bends them towards a largest value."""
+    cap = getattr(model.config.get_text_config(), "final_logit_softcapping", None)
+    return logits_sv if cap is None else torch.tanh(logits_sv / cap) * cap
 
 
 def focal_loss(loss_s: torch.Tensor, gamma: float) -> torch.Tensor:

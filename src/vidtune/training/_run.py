@@ -32,7 +32,8 @@ from vidtune.training._result import SUMMARY, read_finished, result_bytes, write
 from vidtune.training._summary import TrainSummary
 from vidtune.training._tracking import Boards
 from vidtune.training._watchdog import HangWatch
-from vidtune.training._world import World, join_world, num_threads_each, require_work_for_all
+from vidtune.training._world import World, join_world, naming_lost_peers, num_threads_each, require_work_for_all
+from vidtune.training.sharding import require_can_shard
 
 _LAST_STEPS = 10
 
@@ -78,6 +79,7 @@ def train(
     num_threads = config.loop.num_threads or num_threads_each()
     with _own_random_state(), join_world() as world, _threads(num_threads), tf32_products(config.loop.precision):
         require_work_for_all(config.loop.accumulation, world)
+        require_can_shard(config, world)
         session = _Session(config, run, evaluator, progress if world.is_main else silent, world, began_s)
         if dry_run:
             return session.describe()
@@ -85,7 +87,10 @@ def train(
             if world.is_main:
                 claim(config, run)
             finished = world.done_by_main(lambda: read_finished(run))
-            return session.train() if finished is None else finished
+            if finished is not None:
+                return finished
+            with naming_lost_peers():
+                return session.train()
 
 
 class _Session:
@@ -130,7 +135,8 @@ class _Session:
             if found is not None:
                 loop.restore(found.weights, found.optimizer)
             state = loop.run()
-        return self._world.done_by_main(lambda: self._deliver(prepared, checkpoints, state))
+            with loop.whole():
+                return self._world.done_by_main(lambda: self._deliver(prepared, checkpoints, state))
 
     def _open_run(self, prepared: Prepared, checkpoints: CheckpointFolder) -> Checkpoint | None:
         """Make sure that the run fits, write what is known before its first step, and return where to take it up."""

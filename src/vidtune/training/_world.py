@@ -29,6 +29,9 @@ ValueT = TypeVar("ValueT")
 
 _LOOK_EVERY_S = 0.2
 
+_WORDS_OF_LOSS = ("closed by peer", "reset by peer", "Broken pipe", "/gloo/", "NCCL", "ProcessGroup")
+"""In the messages of gloo and NCCL, and in no message of a layer."""
+
 _PATIENCE = timedelta(days=1)
 """The others wait while the main process lets the model answer; one that dies is noticed by the launcher at once."""
 
@@ -157,15 +160,33 @@ def is_main_process() -> bool:
 
 
 @contextmanager
+def naming_lost_peers() -> Iterator[None]:
+    """Translate what the back ends raise within a model whose layers are exchanged, when the other end has gone.
+
+    Other errors of torch are of the same class, so it goes by their words.
+    """
+    try:
+        yield
+    except RuntimeError as exc:
+        if not any(word in str(exc) for word in _WORDS_OF_LOSS):
+            raise
+        raise _peer_lost(exc) from exc
+
+
+@contextmanager
 def _among_peers() -> Iterator[None]:
     """Translate what the back ends raise when a process at the other end has gone."""
     try:
         yield
     except RuntimeError as exc:
-        raise PeerLost(
-            f"another process of this run ended or does not answer: {' '.join(str(exc).split())[:200]}.",
-            "Start the run again; it continues from the last checkpoint.",
-        ) from exc
+        raise _peer_lost(exc) from exc
+
+
+def _peer_lost(exc: RuntimeError) -> PeerLost:
+    return PeerLost(
+        f"another process of this run ended or does not answer: {' '.join(str(exc).split())[:200]}.",
+        "Start the run again; it continues from the last checkpoint.",
+    )
 
 
 def _end_with(launcher_pid: int) -> None:

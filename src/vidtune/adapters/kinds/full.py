@@ -67,6 +67,9 @@ class _Full:
         names = [name for name, parameter in model.named_parameters() if parameter.requires_grad]
         write_json(folder / _TRAINABLE_FILE, names)
 
+    def whole_model_file(self) -> str:
+        return "config.json"
+
     def load(self, model: Any, folder: Path, *, trainable: bool) -> Any:
         from safetensors import SafetensorError
 

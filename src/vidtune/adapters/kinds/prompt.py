@@ -64,6 +64,9 @@ class _Prompt(_own.OwnKind):
     def install(self, model: Any, plan: dict[str, Any]) -> None:
         _install(model, plan)
 
+    def num_passes(self) -> int:
+        return 2  # over the prompt alone, and over the text
+
 
 def _tower_of(attentions: list[str]) -> str:
     """Return the name of the module that runs the layers with these attentions.

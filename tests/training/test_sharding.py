@@ -1,0 +1,259 @@
+"""`loop.sharding`: who computes what, what is refused, and what real processes on this machine learn with it."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+
+import pytest
+import torch
+from safetensors.torch import load_file
+from tests.models.families.tiny_gemma3n import make_tiny_folder as make_tiny_gemma3n
+
+from vidtune.cli._evaluator import generated_metrics
+from vidtune.config import dump_config
+from vidtune.core.durable import RecordLog
+from vidtune.core.errors import ConfigInvalid
+from vidtune.core.rundir import RunDirectory
+from vidtune.data import Sample
+from vidtune.training import NotSharded, World, read_history, train
+from vidtune.training._examples import Example
+from vidtune.training.sharding import Holding, Part, deal, require_can_shard, require_sharded
+from vidtune.training.sharding._fsdp2 import find_blocks
+
+from .test_processes import command, run_to_end, wait_for, workers_of
+
+LORA = {"rank": 4, "alpha": 8, "dropout": 0.1, "modalities": ["vision", "projector", "language"]}
+IN_PROCESSES = ["fsdp2", "zero2", "zero3"]
+TOLERANCE = 1e-5
+"""Of losses and weights: the same numbers are added in another order."""
+
+
+def examples_of(*kinds):
+    return [
+        Example(Sample(str(i), "", ()), torch.zeros(10 + i, dtype=torch.long), torch.zeros(10 + i), "", frozenset(kind))
+        for i, kind in enumerate(kinds)
+    ]
+
+
+def test_without_equal_turns_batches_are_dealt_out_in_turn():
+    parts = [deal([(0,), (1,), (2,)], [], rank, 2, equal_turns=False) for rank in range(2)]
+
+    assert parts == [[Part(0, (0,)), Part(2, (2,))], [Part(1, (1,))]]
+
+
+def test_with_equal_turns_every_process_meets_the_same_media_in_each_round():
+    examples = examples_of(["pixels"], [], ["pixels", "sound"], [], ["pixels"])
+    batches = [(0, 1), (3,), (1,), (2, 4), (3,)]
+    parts = [deal(batches, examples, rank, 2, equal_turns=True) for rank in range(2)]
+
+    assert parts[0] == [Part(0, (0, 1)), Part(2, (1,), (2,)), Part(4, (3,))]
+    assert parts[1] == [Part(1, (3,), (0,)), Part(3, (2, 4)), Part(5, (), (3,))]
+    for one, other in zip(*parts, strict=True):
+        media = [
+            {kind for index in (*part.indices, *part.company) for kind in examples[index].media}
+            for part in (one, other)
+        ]
+        assert media[0] == media[1]
+
+
+@pytest.mark.parametrize("kind", IN_PROCESSES)
+def test_a_launcher_that_fell_back_to_one_process_is_an_error(kind, recipe):
+    with pytest.raises(NotSharded, match=f"loop.sharding='{kind}' .* this one runs alone.*vidtune train --nproc N"):
+        require_can_shard(recipe(loop={"sharding": kind}), World())
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        (
+            {"adapter": {"kind": "adalora", "dropout": ..., "modalities": ["language"]}},
+            "adapter.kind='adalora' looks at",
+        ),
+        ({"adapter": {"kind": "prompt", "rank": ..., "alpha": ..., "dropout": ...}}, "runs layers twice"),
+        ({"adapter": {"kind": "qlora"}}, "base in 4 or 8 bit"),
+        ({"model": {"device": ..., "device_map": "auto"}}, "both spread the model"),
+    ],
+)
+def test_what_needs_all_weights_in_one_place_is_refused_before_they_load(changes, message, recipe):
+    with pytest.raises(ConfigInvalid, match=message):
+        require_can_shard(recipe(loop={"sharding": "fsdp2"}, **changes), World(0, 2))
+
+
+def test_stage_two_leaves_a_quantized_base_whole(recipe):
+    require_can_shard(recipe(loop={"sharding": "zero2"}, adapter={"kind": "qlora"}), World(0, 2))
+
+
+def test_a_process_that_holds_more_than_its_share_is_an_error():
+    require_sharded("fsdp2", Holding(500_000, 1_000_000, 50_000, 100_000, 2))
+    with pytest.raises(NotSharded, match="about 500,000 of 1,000,000 bytes of weights to each of 2 .* holds 1,000,000"):
+        require_sharded("fsdp2", Holding(1_000_000, 1_000_000, 50_000, 100_000, 2))
+    with pytest.raises(NotSharded, match="trained numbers"):
+        require_sharded("zero2", Holding(1_000_000, 1_000_000, 100_000, 100_000, 2))
+
+
+def test_the_blocks_of_a_model_are_the_layers_of_its_towers(tiny_model):
+    from transformers import AutoModelForImageTextToText
+
+    model = AutoModelForImageTextToText.from_pretrained(tiny_model)
+    kinds = [type(block).__name__ for block in find_blocks(model)]
+
+    assert kinds == ["Qwen2VLVisionBlock"] * 2 + ["Qwen2VLDecoderLayer"] * 2
+    with pytest.raises(ValueError, match="no list of layers"):
+        find_blocks(torch.nn.Linear(2, 2))
+
+
+def write_recipe(recipe, path, **changes):
+    path.write_text(dump_config(recipe(**changes)))
+    return path
+
+
+def finished(recipe_path, run, env, num_processes):
+    ended = run_to_end(recipe_path, run, env, num_processes)
+    assert ended.returncode == 0, ended.stderr
+    return run
+
+
+def losses(run):
+    return [record["loss"] for record in read_history(run.training_log).steps]
+
+
+def holding_of(run):
+    return next(record for record in RecordLog(run.training_log).read() if record["event"] == "sharding")
+
+
+def assert_same_weights(found, wanted, name="adapter_model.safetensors"):
+    one, other = (load_file(run.best / name) for run in (found, wanted))
+    assert one.keys() == other.keys()
+    for key, tensor in one.items():
+        assert tensor.shape == other[key].shape
+        assert (tensor - other[key]).abs().max() <= TOLERANCE, key
+
+
+def learn_alike(recipe, clips, env, tmp_path, sharding, **changes):
+    """Run a recipe in one process as it is and in two with ``sharding``; compare, and return the sharded run."""
+    values = {
+        "adapter": LORA,
+        "loop": {"max_steps": 4, "accumulation": 3, "batch_size": 3},
+        "eval_data": {"path": str(clips / "val.json"), "videos": str(clips)},
+        "evaluation": {"every_steps": 2, "max_new_tokens": 4, "generate": sharding == "fsdp2"},
+        **changes,
+    }
+    one, two = RunDirectory(tmp_path / "one"), RunDirectory(tmp_path / "two")
+    train(recipe(**values), one, evaluator=generated_metrics)
+    values["loop"] = {**values["loop"], "sharding": sharding}
+    finished(write_recipe(recipe, tmp_path / "two.yaml", **values), two, env, 2)
+
+    assert losses(two) == pytest.approx(losses(one), abs=TOLERANCE)
+    measured = [[record["metrics"] for record in read_history(run.training_log).evaluations] for run in (two, one)]
+    assert [found == pytest.approx(wanted, abs=TOLERANCE) for found, wanted in zip(*measured, strict=True)] == [
+        True
+    ] * 2
+    assert {path.name for path in two.best.iterdir()} == {path.name for path in one.best.iterdir()}
+    return one, two
+
+
+def test_fsdp2_learns_what_one_process_learns_and_halves_what_each_holds(recipe, clips, child_env, tmp_path):
+    one, two = learn_alike(recipe, clips, child_env, tmp_path, "fsdp2")
+
+    assert_same_weights(two, one)
+    holding = holding_of(two)
+    assert holding["num_processes"] == 2
+    assert holding["held_bytes"] <= 0.51 * holding["total_bytes"]
+    assert holding["num_held"] <= 0.51 * holding["num_trained"]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("sharding", ["zero2", "zero3"])
+def test_deepspeed_learns_what_one_process_learns(sharding, recipe, clips, child_env, tmp_path):
+    pytest.importorskip("deepspeed")
+    one, two = learn_alike(recipe, clips, child_env, tmp_path, sharding)
+
+    assert_same_weights(two, one)
+    holding = holding_of(two)
+    assert holding["num_held"] <= 0.51 * holding["num_trained"]
+    assert holding["held_bytes"] <= (1.0 if sharding == "zero2" else 0.51) * holding["total_bytes"]
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(600)
+@pytest.mark.parametrize("sharding", ["fsdp2", "zero3"])
+def test_a_whole_model_that_was_trained_in_parts_is_delivered_whole(sharding, recipe, clips, child_env, tmp_path):
+    if sharding == "zero3":
+        pytest.importorskip("deepspeed")
+    adapter = {"kind": "full", "rank": ..., "alpha": ..., "dropout": ..., "modalities": ["projector", "language"]}
+    optim = {"learning_rate": 1e-3}
+    one, two = learn_alike(recipe, clips, child_env, tmp_path, sharding, adapter=adapter, optim=optim)
+
+    assert_same_weights(two, one, "model.safetensors")
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(600)
+@pytest.mark.parametrize("kind", ["modality_lora", "bottleneck", "ia3", "prefix"])
+def test_other_adapters_are_laid_out_as_well(kind, recipe, clips, child_env, tmp_path):
+    from vidtune.adapters import adapter_kinds
+
+    unused = {name: ... for name in ("rank", "alpha", "dropout") if name not in adapter_kinds.get(kind).uses}
+    adapter = {"kind": kind, "dropout": 0.0, "modalities": ["language"], **unused}
+    one, two = learn_alike(recipe, clips, child_env, tmp_path, "fsdp2", adapter=adapter)
+
+    assert_same_weights(two, one)
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(600)
+@pytest.mark.parametrize("sharding", IN_PROCESSES)
+def test_a_killed_process_ends_a_sharded_run_by_name_and_the_run_goes_on(sharding, recipe, child_env, tmp_path):
+    if sharding != "fsdp2":
+        pytest.importorskip("deepspeed")
+    loop = {"max_steps": 30, "accumulation": 2, "batch_size": 3, "sharding": sharding}
+    path = write_recipe(recipe, tmp_path / "recipe.yaml", adapter=LORA, loop=loop, save={"every_steps": 2})
+    whole, killed = RunDirectory(tmp_path / "whole"), RunDirectory(tmp_path / "killed")
+    process = subprocess.Popen(command(path, killed, 2), env=child_env, stderr=subprocess.PIPE, text=True)
+    wait_for(lambda: (killed.checkpoints / "step-000002").exists())
+    os.kill(workers_of(killed)[1], signal.SIGKILL)
+    _, stderr = process.communicate(timeout=60)
+
+    assert process.returncode == 75, stderr
+    assert "error[try_again]: process 1 of 0..1 was ended from outside (signal SIGKILL)" in stderr
+    assert not killed.best.exists()
+    finished(path, killed, child_env, 2)
+    finished(path, whole, child_env, 2)
+    assert losses(killed) == pytest.approx(losses(whole), abs=TOLERANCE)
+    assert_same_weights(killed, whole)
+
+
+def train_mixed(model, run, sharding, num_processes, env):
+    module = ["-m", "tests.training.mixed_child", str(model), str(run.path), sharding]
+    if num_processes > 1:
+        options = ["--nproc-per-node", str(num_processes), "--rdzv-backend", "c10d", "--rdzv-endpoint", "localhost:0"]
+        module = ["-m", "torch.distributed.run", *options, "--local-addr", "localhost", *module]
+    ended = subprocess.run([sys.executable, *module], env=env, capture_output=True, text=True, timeout=240)
+    assert ended.returncode == 0, ended.stderr
+    return losses(run)
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(900)
+@pytest.mark.parametrize("sharding", ["none", *IN_PROCESSES])
+def test_texts_images_and_videos_in_uneven_batches_do_not_hang(sharding, tiny_model, child_env, tmp_path):
+    if sharding.startswith("zero"):
+        pytest.importorskip("deepspeed")
+    one = train_mixed(tiny_model, RunDirectory(tmp_path / "one"), "none", 1, child_env)
+    two = train_mixed(tiny_model, RunDirectory(tmp_path / "two"), sharding, 2, child_env)
+
+    assert two == pytest.approx(one, abs=TOLERANCE)
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(900)
+@pytest.mark.parametrize("sharding", ["none", "fsdp2"])
+def test_speech_beside_texts_and_images_does_not_hang(sharding, child_env, tmp_path):
+    model = make_tiny_gemma3n(tmp_path / "model")
+    one = train_mixed(model, RunDirectory(tmp_path / "one"), "none", 1, child_env)
+    two = train_mixed(model, RunDirectory(tmp_path / "two"), sharding, 2, child_env)
+
+    assert two == pytest.approx(one, abs=1e-4)
