@@ -19,7 +19,7 @@ _COMMANDS = {
     "train": ("vidtune.cli._train:train", "Fine-tune a model as a recipe says."),
     "predict": ("vidtune.cli._predict:predict", "Run a model over a data set."),
     "evaluate": ("vidtune.cli._evaluate:evaluate", "Score predictions and write the reports."),
-    "compare": ("vidtune.cli._compare:compare", "Compare two runs on the same samples."),
+    "compare": ("vidtune.cli._compare:compare", "Compare runs on the same samples."),
     "card": ("vidtune.cli._card:card", "Write the model card of a training run."),
     "merge": ("vidtune.cli._merge:merge", "Work an adapter into its base, with a certificate."),
     "quantize": ("vidtune.cli._quantize:quantize", "Store a model in fewer bits, with a certificate."),

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 @click.option(
     "--use-bert", "--use_bert", "use_bert", is_flag=True, hidden=True, help="The default; kept for old scripts."
 )
+@click.option("--report-only", is_flag=True, help="Score nothing; make the reports again from what is there.")
 @json_option
 def evaluate(
     runs: tuple[str, ...],
@@ -42,6 +43,7 @@ def evaluate(
     similarity: str | None,
     no_bert: bool,
     use_bert: bool,
+    report_only: bool,
     as_json: bool,
 ) -> None:
     """Score predictions and write the reports.
@@ -55,6 +57,11 @@ def evaluate(
         raise click.UsageError("give at least one run directory or predictions file.")
     if no_bert and use_bert:
         raise click.UsageError("--no-bert and --use-bert exclude each other.")
+    if report_only:
+        from vidtune.cli._reports import rebuild_reports
+
+        rebuild_reports(sources, baseline, as_json)
+        return
     results = {}
     with progress_bar() as progress:
         for source in sources:

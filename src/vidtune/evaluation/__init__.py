@@ -3,6 +3,7 @@
 from vidtune.evaluation._compare import Comparison, compare_runs
 from vidtune.evaluation._config import EvaluateConfig
 from vidtune.evaluation._corpus import CorpusMetric, corpus_metrics
+from vidtune.evaluation._many_runs import compare_all
 from vidtune.evaluation._predictions import Prediction, PredictionFile, read_predictions
 from vidtune.evaluation._protocol import ScoringProtocol, Submission, protocols
 from vidtune.evaluation._quick import quick_metrics
@@ -21,6 +22,7 @@ __all__ = [
     "ScoringContext",
     "ScoringProtocol",
     "Submission",
+    "compare_all",
     "compare_runs",
     "corpus_metrics",
     "metrics",
