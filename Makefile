@@ -61,6 +61,7 @@ bench: $(READY)
 	$(BIN)/python benchmarks/frames.py
 	$(BIN)/python benchmarks/selection.py
 	$(BIN)/python benchmarks/selective_update.py
+	$(BIN)/python benchmarks/reports.py
 	$(BIN)/python benchmarks/demo.py
 
 lock: $(READY)

@@ -87,6 +87,8 @@ def test_the_recipe_and_the_environment_are_in_the_run(config: PredictConfig, ru
     assert environment["device"] == "cpu"
     assert set(environment["inputs"]) == {"data", "adapter", "model"}
     assert environment["packages"]["torch"].startswith("2.")
+    assert environment["num_parameters"] > 10_000
+    assert environment["peak_memory_bytes"] > 2**27
 
 
 def test_the_qved_file_holds_both_published_layouts_in_the_order_of_the_data(

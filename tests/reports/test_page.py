@@ -182,3 +182,41 @@ def test_a_page_that_grows_too_heavy_keeps_the_strips_of_what_went_wrong(tmp_pat
     wrong = {number for number in range(1, 13) if not RecordLog(run.scores).read()[number - 1]["exercise_correct"]}
     assert wrong <= set(found) or set(found) <= wrong
     assert f"{num_left_out} strips are left out" in render_page(read_run(run))
+
+
+def test_samples_beyond_the_first_are_data_that_the_script_draws(tmp_path, monkeypatch):
+    import json
+
+    from vidtune.reports import _page
+
+    monkeypatch.setattr(_page, "NUM_IN_HTML", 5)
+    run = write_run(tmp_path / "run", texts=["</script><b>", "\u2028"], num_errors=6)
+
+    html = render_page(read_run(run))
+
+    data = re.search(r'<script type="application/json" id="more-samples">(.*?)</script>', html, re.DOTALL).group(1)
+    assert "<" not in data
+    assert "\u2028" not in data
+    found = json.loads(data)
+    assert [sample["number"] for sample in found] == list(range(6, 13))
+    assert found[0]["error"].startswith("video_missing: gone")
+    assert found[1]["told"][1] == ["Expert", "squats - Knees cave in.</script><b>", ""]
+    assert found[1]["strip"].startswith("data:image/jpeg;base64,")
+    assert found[1]["marks"][1][2] == read_run(run).rows[6].scores["bert_similarity"]
+    assert "shows the first 5 of 12 samples" in html
+
+
+def test_a_clip_beside_the_report_can_be_played_and_no_other_file(tmp_path):
+    run = write_run(tmp_path / "run", num_samples=3, num_errors=0, texts=["", "", "/../../secret.mp4"])
+    (run.path / "clips" / "squats").mkdir(parents=True)
+    (run.path / "clips" / "squats" / "0000.mp4").write_bytes(b"clip")
+    (tmp_path / "secret.mp4").write_bytes(b"secret")
+
+    html = render_page(read_run(run))
+
+    assert re.findall(r'<video src="([^"]*)"', html) == ["clips/squats/0000.mp4"]
+    assert "media-src 'self' file:;" in html
+
+
+def test_without_clips_the_policy_allows_no_media(html):
+    assert "media-src" not in html

@@ -146,9 +146,36 @@ def test_of_several_tries_of_a_sample_the_last_is_shown_once(tmp_path):
 def test_a_run_without_scores_is_told_what_to_do(tmp_path):
     run = write_run(tmp_path / "run")
     run.metrics.unlink()
+    run.scores.unlink()
 
     with pytest.raises(NotScored, match=r"has no metrics.json. Run `vidtune evaluate"):
         write_reports(run)
+
+
+def test_a_run_whose_scoring_was_stopped_gets_reports_that_say_so(tmp_path):
+    run = write_run(tmp_path / "run")
+    run.metrics.unlink()
+
+    write_reports(run)
+
+    told = "Scoring was stopped before its end: no mean, interval or trust check is known."
+    html = run.report_html.read_text()
+    assert "Not scored: scoring was stopped before its end." in html
+    assert told in html
+    assert "Not known: nothing was checked." in html
+    assert told in (run.path / "report.md").read_text()
+    assert "2 of 12 samples have no answer" in html
+    assert openpyxl.load_workbook(run.report_xlsx)["Summary"]["B2"].value == 12
+
+
+def test_scores_that_are_newer_than_their_means_are_said(tmp_path):
+    run = write_run(tmp_path / "run")
+    rows = RecordLog(run.scores).read()
+    run.scores.unlink()
+    with RecordLog(run.scores) as log:
+        log.append_many([{**row, "bert_similarity": None if row["bert_similarity"] is None else 0.9} for row in rows])
+
+    assert "The scores of the samples are newer than their means" in read_run(run).missing[0]
 
 
 def test_metrics_of_another_schema_are_refused(tmp_path):
@@ -366,7 +393,8 @@ def test_ten_thousand_samples_make_all_reports(tmp_path):
 
     write_reports(run)
 
-    assert run.report_html.read_text().count('<tr class="head">') == 10_000
+    html = run.report_html.read_text()
+    assert html.count('<tr class="head">') + html.count('"number":') == 10_000
 
 
 def test_classes_of_the_sample_are_those_of_the_metrics(reported):

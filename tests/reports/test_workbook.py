@@ -3,7 +3,7 @@ import pytest
 from tests.reports.payloads import PAYLOADS
 from tests.reports.sample import write_run
 
-from vidtune.core.durable import RecordLog, read_json
+from vidtune.core.durable import RecordLog, read_json, write_json
 from vidtune.reports._cells import CELL_LIMIT, cell_text
 from vidtune.reports._view import read_run
 from vidtune.reports._workbook import write_workbook
@@ -20,7 +20,17 @@ def summary_rows(book):
 
 
 def test_the_two_sheets_its_users_know_come_first(book):
-    assert book.sheetnames == ["Test Evaluation Results", "Summary", "Comparison", "Trust", "Errors"]
+    assert book.sheetnames == [
+        "Test Evaluation Results",
+        "Summary",
+        "Comparison",
+        "Trust",
+        "Per class",
+        "Confusion",
+        "Errors",
+        "Frames",
+        "Video quality",
+    ]
 
 
 def test_the_results_sheet_has_the_known_layout(book):
@@ -107,6 +117,37 @@ def test_each_distribution_has_its_chart_in_three_colours_at_its_place(book):
     assert chart.type == "col"
     assert colours == ["00B050", "FFC000", "FF0000"]
     assert (chart.anchor._from.col, chart.anchor._from.row) == (3, 1)
+
+
+def test_classes_and_what_they_were_taken_for_have_their_sheets(book):
+    classes = [cell.value for cell in book["Per class"][2]]
+    confusion = [[cell.value for cell in row] for row in book["Confusion"].iter_rows(min_row=2, max_row=5)]
+
+    assert classes[:7] == ["Exercise", "Squats", 2, 4, 0.5, 0.1, 0.9]
+    assert confusion[0] == ["By exercise", "Squats", "Cat-Cow Pose", "Pushups"]
+    assert confusion[1] == ["Squats", 2, 1, 0]
+
+
+def test_what_the_model_saw_of_each_sample_has_its_sheet(book):
+    header, failed, answered = ([cell.value for cell in book["Frames"][at]] for at in (1, 2, 4))
+    row = dict(zip(header, answered, strict=True))
+
+    assert failed[:4] == [1, "squats/0000.mp4", None, None]
+    assert (row["Requested"], row["Delivered"], row["Coverage"]) == (8, 8, 1)
+    assert row["Indices"] == "0, 1, 2, 3, 4, 5, 6, 7"
+    assert row["Times (s)"].startswith("0, 0.25, 0.5")
+
+
+def test_a_score_that_the_qved_pipeline_did_not_have_stands_behind_its_columns(tmp_path):
+    run = write_run(tmp_path / "run", num_samples=3, num_errors=0)
+    metrics = read_json(run.metrics)
+    extra = {**metrics["metrics"]["bert_similarity"], "label": "Slots"}
+    write_json(run.metrics, {**metrics, "metrics": {"slots": extra, **metrics["metrics"]}})
+
+    write_workbook(read_run(run))
+
+    header = [cell.value for cell in openpyxl.load_workbook(run.report_xlsx)["Test Evaluation Results"][1]]
+    assert header[4:] == ["BERT Similarity", "Exercise Match", "Status", "Error", "Slots"]
 
 
 def test_failures_are_grouped_with_their_remedy(book):

@@ -1,4 +1,4 @@
-"""``vidtune compare``: runs on the same samples, in pairs."""
+"""``vidtune compare``: two or more runs on the same samples, in pairs."""
 
 from __future__ import annotations
 
@@ -7,29 +7,46 @@ from pathlib import Path
 import click
 
 from vidtune.cli._shell import emit, json_option, progress_bar
+from vidtune.core.durable import write_json
 from vidtune.core.rundir import RunDirectory
+
+_MAX_NAME = 100
 
 
 @click.command()
-@click.argument("baseline", type=click.Path())
-@click.argument("runs", type=click.Path(), nargs=-1, required=True, metavar="RUN...")
+@click.argument("runs", nargs=-1, type=click.Path(), metavar="BASELINE RUN...")
+@click.option(
+    "--out",
+    type=click.Path(file_okay=False),
+    help="Folder of the side-by-side report. [default: compare-NAMES beside the last run]",
+)
 @json_option
-def compare(baseline: str, runs: tuple[str, ...], as_json: bool) -> None:
-    """Compare RUN with BASELINE on the samples that both answered.
+def compare(runs: tuple[str, ...], out: str | None, as_json: bool) -> None:
+    """Compare runs on the samples that they answered; the first is what the others are compared with.
 
-    Differences are paired by sample, with intervals clustered by subject. The comparison and the
-    side-by-side report are written into RUN. Several RUNs are compared with BASELINE and with each other on the
-    samples that all answered, with ranks and corrected for the number of pairs; then nothing is written.
+    Differences are paired by sample, with intervals clustered by subject. Base and tuned is the case
+    of two runs: the comparison, and the report with both, are also written into RUN. Several runs are
+    compared in every pair, on the samples that all answered, with ranks and corrected for the number
+    of pairs. The folder gets the report of all runs: who is better, where, at what cost, and which
+    one to take.
     """
+    if len(runs) < 2:
+        raise click.UsageError("give at least two run directories.")
     from vidtune.evaluation import compare_many_runs, compare_runs
-    from vidtune.reports import write_reports
+    from vidtune.reports import write_comparison_reports, write_reports
 
-    first, *others = [RunDirectory(Path(path)) for path in (baseline, *runs)]
-    if len(others) > 1:
-        found = compare_many_runs([first, *others])
-        emit(found.to_record(), as_json, found.to_text())
-        return
+    found = [RunDirectory(Path(run)) for run in runs]
+    folder = Path(out) if out else _folder_beside(found)
     with progress_bar() as progress:
-        comparison = compare_runs(first, others[0])
-        write_reports(others[0], baseline=first, progress=progress)
-    emit(comparison.to_record(), as_json, comparison.to_text())
+        compared = compare_runs(*found) if len(found) == 2 else compare_many_runs(found)
+        record = compared.to_record()
+        write_json(folder / "comparison.json", record)
+        write_comparison_reports(found, record, folder, progress=progress)
+        if len(found) == 2:
+            write_reports(found[1], baseline=found[0], progress=progress)
+    emit(record, as_json, f"{compared.to_text()}\n\nreport    {folder / 'report.html'}")
+
+
+def _folder_beside(runs: list[RunDirectory]) -> Path:
+    """Return a folder for the report of several runs, named after them."""
+    return runs[-1].path.resolve().parent / f"compare-{'-'.join(run.name for run in runs)}"[:_MAX_NAME]

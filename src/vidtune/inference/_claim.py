@@ -78,6 +78,21 @@ def note_expected(run: RunDirectory, num_expected: int) -> None:
         write_json(run.environment, {**environment, "num_expected": num_expected})
 
 
+def note_peak_memory(run: RunDirectory, device: str) -> None:
+    """Note in the environment the most memory that any attempt at this run took, so that reports can tell the cost."""
+    import resource
+
+    import torch
+
+    if device.startswith("cuda"):
+        peak_bytes = torch.cuda.max_memory_allocated()
+    else:
+        peak_bytes = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024  # kibibytes on Linux
+    environment = read_json(run.environment) if run.environment.exists() else {}
+    if peak_bytes > environment.get("peak_memory_bytes", 0):
+        write_json(run.environment, {**environment, "peak_memory_bytes": peak_bytes})
+
+
 def check_inputs(run: RunDirectory, inputs: Mapping[str, Any], loaded: LoadedModel) -> None:
     """Write the environment of a new run; in one that goes on, check that data and model are still the same.
 
@@ -167,5 +182,6 @@ def _environment(loaded: LoadedModel) -> dict[str, Any]:
         "device": str(loaded.device),
         "max_pixels": loaded.max_pixels,
         "dtype": str(loaded.dtype).removeprefix("torch."),
+        "num_parameters": sum(parameter.numel() for parameter in loaded.model.parameters()),
         "cuda_devices": [torch.cuda.get_device_name(index) for index in range(torch.cuda.device_count())],
     }

@@ -32,7 +32,14 @@ from vidtune.data import (
     with_subtitles,
 )
 from vidtune.inference._augment import View
-from vidtune.inference._claim import check_inputs, claim, compare_with_training, note_expected, read_done
+from vidtune.inference._claim import (
+    check_inputs,
+    claim,
+    compare_with_training,
+    note_expected,
+    note_peak_memory,
+    read_done,
+)
 from vidtune.inference._config import PredictConfig
 from vidtune.inference._engine import Engine
 from vidtune.inference._gates import GateRecorder, draw_gates
@@ -114,6 +121,7 @@ def predict_dataset(
                     num_finished += len(written)
                     progress(_STAGE, num_finished, len(samples), worker.note)
             batch_size = worker.batch_size.current
+            note_peak_memory(run, str(loaded.device))
         else:
             note_expected(run, num_expected)
         wall_s = time.perf_counter() - began_s

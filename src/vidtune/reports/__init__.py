@@ -8,12 +8,15 @@ from vidtune.core.progress import Progress, silent
 from vidtune.core.rundir import RunDirectory
 from vidtune.reports._card import NotTrained, render_card
 from vidtune.reports._figures import write_figures
+from vidtune.reports._grid import remove_stale
 from vidtune.reports._markdown import write_summaries
 from vidtune.reports._page import write_page
 from vidtune.reports._view import NotScored, read_run
 from vidtune.reports._workbook import write_workbook
+from vidtune.reports.comparison import write_comparison_reports
+from vidtune.reports.sections import build_sections
 
-__all__ = ["NotScored", "NotTrained", "render_card", "write_reports"]
+__all__ = ["NotScored", "NotTrained", "render_card", "write_comparison_reports", "write_reports"]
 
 
 def write_reports(
@@ -39,9 +42,12 @@ def write_reports(
         DiskFull: If there is no room; reports that were there before stay as they were.
     """
     view = read_run(run, baseline)
+    sections = build_sections(view)
     writers = (write_workbook, write_page, write_summaries, write_figures)
+    parts: set[Path] = set()
     for done, write in enumerate(writers, start=1):
-        write(view)
+        parts |= write(view, sections) or set()
         progress("reports", done, len(writers))
+    remove_stale(run.path, parts)
     written = (run.report_xlsx, run.report_html, run.path / "report.md", run.path / "tables", run.path / "figures")
     return [path for path in written if path.exists()]

@@ -31,6 +31,11 @@ def printable(text: str) -> str:
     return _CONTROL.sub("\ufffd", text)
 
 
+def replace_characters(text: str, table: Mapping[str, str]) -> str:
+    """Return ``text`` in one line, each character of ``table`` replaced."""
+    return "".join(table.get(character, character) for character in " ".join(text.split()))
+
+
 def percent(share: float) -> str:
     """Return a share as per cent with one decimal.
 

@@ -13,17 +13,17 @@ from vidtune.reports._cells import (
     percent,
     signed,
     signed_interval,
-    title_case,
 )
+from vidtune.reports._tables import class_text, class_words
 from vidtune.reports._view import RunView
 
 AXIS_PX = 200
 NUM_BINS = 20
 HISTOGRAM_PX = 90
 
-_BLOCK_WORDS = {
-    "exercise": ("By exercise", "Exercise", "How often the exercise was named right."),
-    "feedback_error": ("By form error", "Form error", "How often the form error in the clip was the one named."),
+_CAPTIONS = {
+    "exercise": "How often the exercise was named right.",
+    "feedback_error": "How often the form error in the clip was the one named.",
 }
 _STAGES = (("read_s", "reading frames"), ("preprocess_s", "preparing the input"), ("generate_s", "answering"))
 
@@ -103,7 +103,7 @@ def histogram(view: RunView, name: str, summary: Mapping[str, Any]) -> dict[str,
         if view.baseline
         else []
     )
-    counts, before = _count(values), _count(base)
+    counts, before = count_bins(values), count_bins(base)
     tallest = max([*counts, *before])
     width = AXIS_PX / NUM_BINS
     bars: list[dict[str, Any]] = [
@@ -135,7 +135,8 @@ def histogram(view: RunView, name: str, summary: Mapping[str, Any]) -> dict[str,
     }
 
 
-def _count(values: Sequence[float]) -> list[int]:
+def count_bins(values: Sequence[float]) -> list[int]:
+    """Return how many values lie in each of ``NUM_BINS`` equal parts of 0 to 1."""
     counts = [0] * NUM_BINS
     for value in values:
         # Half a millionth: 0.7 in binary lies just below the edge it is meant to be on.
@@ -145,7 +146,7 @@ def _count(values: Sequence[float]) -> list[int]:
 
 def class_block(view: RunView, name: str, block: Mapping[str, Any]) -> dict[str, Any]:
     """Return one classification: a row for each class, and what was taken for what."""
-    title, noun, caption = _BLOCK_WORDS.get(name, (f"By {name.replace('_', ' ')}", "Class", "How often it was right."))
+    title, noun = class_words(name)
     before: dict[str, Mapping[str, Any]] = {}
     if view.baseline is not None:
         known = view.baseline.metrics.get("classification", {}).get(name, {}).get("per_class", [])
@@ -154,16 +155,16 @@ def class_block(view: RunView, name: str, block: Mapping[str, Any]) -> dict[str,
         "id": name.replace("_", "-"),
         "title": title,
         "noun": noun,
-        "caption": caption,
+        "caption": _CAPTIONS.get(name, "How often it was right."),
         "has_before": bool(before),
         "rows": [_class_row(row, before.get(row["label"])) for row in block["per_class"]],
-        "confusion": _confusion(block.get("confusion")),
+        "confusion": class_matrix(block.get("confusion")),
     }
 
 
 def _class_row(row: Mapping[str, Any], before: Mapping[str, Any] | None) -> dict[str, Any]:
     return {
-        "label": _class_text(row["label"]),
+        "label": class_text(row["label"]),
         "n": row["n"],
         "correct": row["correct"],
         "accuracy": row["accuracy"],
@@ -178,15 +179,12 @@ def _class_row(row: Mapping[str, Any], before: Mapping[str, Any] | None) -> dict
     }
 
 
-def _class_text(label: str) -> str:
-    return "No error" if label == "none" else title_case(label)
-
-
-def _confusion(confusion: Mapping[str, Any] | None) -> dict[str, Any] | None:
+def class_matrix(confusion: Mapping[str, Any] | None) -> dict[str, Any] | None:
+    """Return what was taken for what, with each cell's part of its row; None where nothing is known."""
     if not confusion or not confusion["labels"]:
         return None
-    labels = [_class_text(label) for label in confusion["labels"]]
-    columns = [_class_text(label) for label in confusion.get("columns", confusion["labels"])]
+    labels = [class_text(label) for label in confusion["labels"]]
+    columns = [class_text(label) for label in confusion.get("columns", confusion["labels"])]
     rows = []
     for label, counts in zip(labels, confusion["matrix"], strict=True):
         total = sum(counts)
@@ -211,6 +209,7 @@ def time_parts(timing: Mapping[str, Any]) -> list[dict[str, Any]]:
             {
                 "label": label,
                 "text": f"{mean_s:.3f} s",
+                "mean_s": mean_s,
                 "share": percent(share),
                 "x": round(left * AXIS_PX, 2),
                 "width": round(share * AXIS_PX, 2),

@@ -1,101 +1,157 @@
-"""Figures for print: scores and per-exercise shares, with intervals and n; safe for colour-blind readers."""
+"""Figures for print: scores, classes, distributions, confusion and time, with units, intervals and n."""
 
 from __future__ import annotations
 
-import io
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
-from vidtune.core.durable import write_atomic
-from vidtune.reports._cells import printable, title_case
+from vidtune.reports._charts import NUM_BINS, class_matrix, count_bins, time_parts
+from vidtune.reports._grid import Section, slug
+from vidtune.reports._plot import BASE, INK, SERIES, SOFT, begin, finish, plain_label, save
+from vidtune.reports._tables import class_text, class_words
 from vidtune.reports._view import RunView
 
-_INK, _SOFT, _BASE = "#17627f", "#6b7177", "#b5541c"
-_MAX_LABEL = 40
+_MAX_CLASSES = 40
+"""Rows of one figure; more are not read on a page of paper, and stand in the tables."""
 
 
-def write_figures(view: RunView) -> None:
-    """Write ``figures/scores`` and ``figures/exercises`` as PNG and PDF; without scores there is nothing to draw."""
-    if view.summaries:
-        _draw_scores(view)
-    if view.metrics["per_class"]:
-        _draw_exercises(view)
+def write_figures(view: RunView, sections: Sequence[Section] = ()) -> set[Path]:
+    """Write ``figures/*.png`` and ``*.pdf``, return where; what has nothing to draw has no figure."""
+    found = {"scores": _draw_scores(view), "distributions": _draw_distributions(view), "timing": _draw_timing(view)}
+    for name, block in view.blocks.items():
+        kind = "exercises" if name == "exercise" else f"by-{name.replace('_', '-')}"
+        found[kind] = _draw_classes(view, name, block)
+        found[f"confusion-{name.replace('_', '-')}"] = _draw_confusion(name, block)
+    found |= {section.name: section.draw() for section in sections if section.draw}
+    written = set()
+    for name, figure in found.items():
+        if figure is not None:
+            if view.unfinished:
+                figure.suptitle(view.unfinished, fontsize=9, x=0.99, ha="right")
+            written |= save(figure, view.run.path / "figures", slug(name))
+    return written
 
 
-def _draw_scores(view: RunView) -> None:
+def _draw_scores(view: RunView) -> Any:
     rows = list(view.summaries.values())
-    figure, axes = _begin(len(rows), 0.5, [_label(row["label"], f"n = {row['num_scored']}") for row in rows])
-    _plot(axes, rows, "mean")
+    if not rows:
+        return None
+    labels = [f"{plain_label(row['label'])} (n = {row['num_scored']})" for row in rows]
+    figure, axes = _whiskers(labels, rows, "mean", 0.5)
     blind = [row["baselines"].get("blind_prior", {}).get("mean") for row in rows]
-    _mark(axes, blind, "o", _SOFT, "without looking (best constant answer)")
+    _mark(axes, blind, "o", SOFT, "without looking (best constant answer)")
     if view.comparison:
         base = [(view.pair(name) or {}).get("a_mean") for name in view.summaries]
-        _mark(axes, base, "D", _BASE, f"before: {view.baseline_name}")
+        _mark(axes, base, "D", BASE, f"before: {view.baseline_name}")
     axes.set_xlabel("mean score from 0 to 1; for identification, the share that is right")
-    _save(view, figure, axes, "scores")
+    return finish(figure, axes, 3)
 
 
-def _draw_exercises(view: RunView) -> None:
-    rows = view.metrics["per_class"]
-    labels = [_label(title_case(row["label"]), f"{row['correct']}/{row['n']}") for row in rows]
-    figure, axes = _begin(len(rows), 0.32, labels)
-    _plot(axes, rows, "accuracy")
+def _draw_classes(view: RunView, name: str, block: Mapping[str, Any]) -> Any:
+    rows = block["per_class"][:_MAX_CLASSES]
+    if not rows:
+        return None
+    labels = [f"{plain_label(class_text(row['label']))} ({row['correct']}/{row['n']})" for row in rows]
+    figure, axes = _whiskers(labels, rows, "accuracy", 0.32)
     if view.baseline:
-        known = {row["label"]: row["accuracy"] for row in view.baseline.metrics.get("per_class", [])}
-        _mark(axes, [known.get(row["label"]) for row in rows], "D", _BASE, f"before: {view.baseline.name}")
-    axes.set_xlabel("share of clips whose exercise was named right")
-    _save(view, figure, axes, "exercises")
+        known = view.baseline.metrics.get("classification", {}).get(name, {}).get("per_class", [])
+        before = {row["label"]: row["accuracy"] for row in known}
+        _mark(axes, [before.get(row["label"]) for row in rows], "D", BASE, f"before: {view.baseline.name}")
+    left_out = len(block["per_class"]) - len(rows)
+    rest = f"; {left_out} more classes are in the tables" if left_out else ""
+    axes.set_xlabel(f"share that is right, {class_words(name)[0].lower()}{rest}")
+    return finish(figure, axes)
 
 
-def _label(text: str, count: str = "") -> str:
-    """Return a label as it is drawn: not too long, and no dollar sign that would begin mathematics."""
-    shown = printable(" ".join(text.split()))
-    shown = shown if len(shown) <= _MAX_LABEL else shown[: _MAX_LABEL - 1] + "…"
-    return (f"{shown} ({count})" if count else shown).replace("$", r"\$")
+def _draw_distributions(view: RunView) -> Any:
+    drawn = [(summary, _values(view, summary["field"])) for summary in view.text_scores.values()]
+    drawn = [(summary, values) for summary, values in drawn if values]
+    if not drawn:
+        return None
+    figure, grid = begin(7, 1.9 * len(drawn) + 0.3, nrows=len(drawn), squeeze=False)
+    edges = [index / NUM_BINS for index in range(NUM_BINS)]
+    for axes, (summary, values) in zip(grid[:, 0], drawn, strict=True):
+        counts = count_bins(values)
+        axes.bar(edges, counts, width=1 / NUM_BINS, align="edge", color=INK, edgecolor="white", linewidth=0.5)
+        for colour, edge in (summary["thresholds"] or {}).items():
+            axes.axvline(edge, color=SOFT, linewidth=1, linestyle="--")
+            axes.annotate(
+                f"{colour} from {edge:g}", (edge, 1.1 * max(counts)), (3, 0), textcoords="offset points", fontsize=8
+            )
+        axes.set_title(f"{plain_label(summary['label'])} (n = {len(values)})", fontsize=10, loc="left")
+        axes.set_ylabel("samples", fontsize=9)
+        axes.set_ylim(0, 1.2 * max(counts))
+        axes.set_xlim(0, 1)
+    grid[-1, 0].set_xlabel("score of a sample, 0 to 1")
+    return figure
 
 
-def _begin(num_rows: int, row_in: float, labels: Sequence[str]) -> tuple[Any, Any]:
-    from matplotlib.figure import Figure  # the object interface: no display, no global state
+def _draw_confusion(name: str, block: Mapping[str, Any]) -> Any:
+    matrix = class_matrix(block.get("confusion"))
+    if matrix is None or len(matrix["rows"]) > _MAX_CLASSES or len(matrix["columns"]) > _MAX_CLASSES:
+        return None
+    shares = [[cell["percent"] for cell in row["cells"]] for row in matrix["rows"]]
+    side_in = 0.34
+    figure, axes = begin(4.9 + side_in * len(matrix["columns"]), 2.1 + side_in * len(matrix["rows"]))
+    image = axes.imshow(shares, cmap="Blues", vmin=0, vmax=100, aspect="equal")
+    for at, row in enumerate(matrix["rows"]):
+        for column, cell in enumerate(row["cells"]):
+            if cell["count"]:
+                colour = "white" if cell["percent"] > 55 else "black"
+                axes.text(column, at, str(cell["count"]), ha="center", va="center", fontsize=7, color=colour)
+    axes.set_xticks(range(len(matrix["columns"])), [plain_label(text, 24) for text in matrix["columns"]], rotation=90)
+    axes.set_yticks(
+        range(len(matrix["rows"])),
+        [f"{plain_label(row['label'])} (n = {sum(cell['count'] for cell in row['cells'])})" for row in matrix["rows"]],
+    )
+    axes.tick_params(labelsize=8)
+    axes.set_xlabel("named by the model", fontsize=9)
+    axes.set_ylabel("true", fontsize=9)
+    bar = figure.colorbar(image, ax=axes, shrink=0.6)
+    bar.set_label("% of the row (figures: samples)", fontsize=8)
+    return figure
 
-    figure = Figure(figsize=(7, row_in * num_rows + 1.4), layout="constrained")
-    axes = figure.subplots()
-    axes.set_yticks(range(num_rows), labels)
-    axes.set_ylim(num_rows - 0.4, -0.6)
+
+def _draw_timing(view: RunView) -> Any:
+    parts = time_parts(view.metrics.get("timing") or {})
+    if not parts:
+        return None
+    figure, axes = begin(7, 1.5)
+    left_s = 0.0
+    for part in parts:
+        colour = SERIES[part["index"]]
+        axes.barh(0, part["mean_s"], left=left_s, color=colour, label=f"{part['label']} {part['text']}")
+        left_s += part["mean_s"]
+    axes.set_yticks([])
+    axes.set_xlabel(f"mean seconds a sample (n = {view.metrics['num_scored']})")
+    return finish(figure, axes, 3)
+
+
+def _values(view: RunView, field: str) -> list[float]:
+    return [row.scores[field] for row in view.rows if row.scores.get(field) is not None]
+
+
+def _whiskers(labels: Sequence[str], rows: Sequence[Mapping[str, Any]], key: str, row_in: float) -> tuple[Any, Any]:
+    """Return a figure of one row each: the mean as a dot, its interval as a bar."""
+    figure, axes = begin(7, row_in * len(rows) + 1.4)
+    axes.spines["left"].set_visible(False)
+    axes.set_yticks(range(len(rows)), labels)
+    axes.set_ylim(len(rows) - 0.4, -0.6)
     axes.set_xlim(-0.02, 1.02)
     axes.grid(axis="x", color="#dddddd")
-    axes.set_axisbelow(True)
-    for side in ("top", "right", "left"):
-        axes.spines[side].set_visible(False)
     axes.tick_params(axis="y", length=0)
-    return figure, axes
-
-
-def _plot(axes: Any, rows: Sequence[Mapping[str, Any]], key: str) -> None:
     for at, row in enumerate(rows):
         if row["ci_low"] is not None:
             bounds = [row["ci_low"], row["ci_high"]]
-            axes.plot(bounds, [at, at], color=_INK, linewidth=5, alpha=0.35, solid_capstyle="round")
-    axes.plot([row[key] for row in rows], range(len(rows)), "o", color=_INK, label="mean and 95 % interval")
+            axes.plot(bounds, [at, at], color=INK, linewidth=5, alpha=0.35, solid_capstyle="round")
+    axes.plot([row[key] for row in rows], range(len(rows)), "o", color=INK, label="mean and 95 % interval")
+    return figure, axes
 
 
 def _mark(axes: Any, values: Sequence[float | None], marker: str, colour: str, label: str) -> None:
     known = [(value, at) for at, value in enumerate(values) if value is not None]
     if known:
         xs, ys = zip(*known, strict=True)
-        told = _label(label)
+        told = plain_label(label)
         axes.plot(xs, ys, marker, markerfacecolor="white", markeredgecolor=colour, markeredgewidth=1.5, label=told)
-
-
-def _save(view: RunView, figure: Any, axes: Any, name: str) -> None:
-    import warnings
-
-    if view.unfinished:
-        axes.set_title(view.unfinished, fontsize=9, loc="right")
-    figure.legend(*axes.get_legend_handles_labels(), loc="outside upper left", ncols=3, frameon=False, fontsize=9)
-    for suffix, metadata in (("png", {}), ("pdf", {"CreationDate": None})):
-        buffer = io.BytesIO()
-        with warnings.catch_warnings():
-            # A label in a script the built-in font lacks is drawn as boxes; the other reports hold it in full.
-            warnings.filterwarnings("ignore", message="Glyph .* missing from font")
-            figure.savefig(buffer, format=suffix, dpi=160, metadata=metadata)
-        write_atomic(view.run.path / "figures" / f"{name}.{suffix}", buffer.getvalue())

@@ -2,16 +2,10 @@
 
 from __future__ import annotations
 
-import base64
-import hashlib
 import json
 from collections import Counter
-from collections.abc import Iterable, Mapping
-from pathlib import Path
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
-
-import jinja2
-from markupsafe import Markup
 
 from vidtune.core.durable import write_atomic
 from vidtune.reports._cells import (
@@ -19,71 +13,44 @@ from vidtune.reports._cells import (
     group_rows,
     number,
     p_value,
-    printable,
     signed,
     signed_interval,
     title_case,
 )
 from vidtune.reports._charts import class_block, histogram, leading_names, outcome, score_card, time_parts
-from vidtune.reports._samples import pick_strips, sample_columns, sample_items, seen_facts
+from vidtune.reports._grid import Section
+from vidtune.reports._html import as_script_data, page_section, render_template
+from vidtune.reports._samples import pick_strips, sample_columns, sample_data, sample_items, seen_facts
+from vidtune.reports._tables import timing_rows
+from vidtune.reports._trust import CHECK_WORDS, check_name
 from vidtune.reports._view import RunView
 
-_TEMPLATES = Path(__file__).with_name("templates")
-_TIMINGS = (
-    ("read_s", "Reading frames (s)"),
-    ("preprocess_s", "Preparing the input (s)"),
-    ("generate_s", "Answering (s)"),
-    ("total_s", "Altogether (s)"),
-    ("tokens_per_s", "Tokens per second"),
-)
+NUM_IN_HTML = 200
+"""Samples that are in the page as HTML and seen without its script; those beyond are data that it draws."""
 _CLUSTER_WORDS = {"subject": "people", "video": "videos", "sample": "independent samples"}
-_CHECK_NAMES = {
-    "blind_prior": "comparison with not looking",
-    "clusters": "number of people",
-    "collapse": "variety of answers",
-    "empty": "empty answers",
-    "errors": "failed clips",
-    "exercise_rules": "two rules for the exercise",
-    "finished": "how much was predicted",
-    "frames": "frames seen",
-    "leakage": "training data",
-    "scorers": "rules of right and wrong",
-    "truncated": "answers cut off",
-    "unparsed": "answers that choose nothing",
-}
-_CHECK_WORDS = {"ok": "fine", "warn": "careful", "fail": "problem"}
 
 
-def write_page(view: RunView) -> None:
+def write_page(view: RunView, sections: Sequence[Section] = ()) -> None:
     """Write the page of a scored run, atomically."""
-    write_atomic(view.run.report_html, render_page(view))
+    write_atomic(view.run.report_html, render_page(view, sections))
 
 
-def render_page(view: RunView) -> str:
+def render_page(view: RunView, sections: Sequence[Section] = ()) -> str:
     """Return the page as HTML. Every text of the run is escaped; nothing is fetched."""
-    templates = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(_TEMPLATES),
-        autoescape=True,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        undefined=jinja2.StrictUndefined,
-    )
-    script = (_TEMPLATES / "report.js").read_text(encoding="utf-8")
     strips, num_without_strip = pick_strips(view)
     cards = {name: score_card(view, name, summary) for name, summary in view.summaries.items()}
-    html = templates.get_template("report.html.jinja").render(
+    samples = sample_items(view, strips)
+    return render_template(
+        "report.html.jinja",
+        ("tables.js", "report.js"),
         view=view,
         metrics=view.metrics,
         verdict=view.metrics["verdict"],
         cluster_words=_CLUSTER_WORDS.get(view.metrics["cluster"], view.metrics["cluster"]),
-        # Ours, not the run's: the only texts that are not escaped.
-        style=Markup((_TEMPLATES / "report.css").read_text(encoding="utf-8")),  # noqa: S704
-        script=Markup(script),  # noqa: S704
-        script_hash="sha256-" + base64.b64encode(hashlib.sha256(script.encode()).digest()).decode(),
         cards=list(cards.values()),
         leading=[cards[name] for name in leading_names(view)],
         trust=_trust(view.metrics["trust"]),
-        check_words=_CHECK_WORDS,
+        check_words=CHECK_WORDS,
         comparison=view.comparison,
         comparison_units=_CLUSTER_WORDS.get((view.comparison or {}).get("cluster", ""), "groups"),
         comparison_rows=list(_comparison_rows(view)),
@@ -92,28 +59,33 @@ def render_page(view: RunView) -> str:
         histograms=[found for name, row in view.text_scores.items() if (found := histogram(view, name, row))],
         blocks=[class_block(view, name, block) for name, block in view.blocks.items() if block["per_class"]],
         seen=seen_facts(view),
-        timing=list(_timing_rows(view.metrics.get("timing") or {})),
+        timing=list(timing_rows(view)),
         time_parts=time_parts(view.metrics.get("timing") or {}),
         columns=sample_columns(view),
-        samples=sample_items(view, strips),
+        sections=[page_section(section) for section in sections],
+        samples=samples[:NUM_IN_HTML],
+        more_samples=as_script_data([sample_data(item) for item in samples[NUM_IN_HTML:]]),
+        num_samples=len(samples),
+        has_clips=any(item["clip"] for item in samples),
         num_without_strip=num_without_strip,
         labels=_labels(view),
         environment=json.dumps(view.environment, indent=2, ensure_ascii=False) if view.environment else "",
     )
-    return printable(html)
 
 
 def _trust(checks: Iterable[Mapping[str, str]]) -> dict[str, Any]:
     """Return the answer to "can it be trusted?" in a few words, and the checks, worst first."""
     ordered = sorted(checks, key=lambda check: ("fail", "warn", "ok").index(check["status"]))
     counts = Counter(check["status"] for check in ordered)
-    if counts["fail"]:
+    if not ordered:
+        status, words = "warn", "Not known: nothing was checked."
+    elif counts["fail"]:
         status, words = "fail", f"Not yet. {counts['fail']} of {len(ordered)} checks found a problem."
     elif counts["warn"]:
         status, words = "warn", f"With care. {counts['warn']} of {len(ordered)} checks raise a doubt."
     else:
         status, words = "ok", f"As far as it was checked: all {len(ordered)} checks are fine."
-    told = [{**check, "name": _CHECK_NAMES.get(check["check"], check["check"].replace("_", " "))} for check in ordered]
+    told = [{**check, "name": check_name(check)} for check in ordered]
     names = [check["name"] for check in told if check["status"] == status != "ok"]
     return {"status": status, "words": words, "names": names, "checks": told}
 
@@ -132,13 +104,6 @@ def _comparison_rows(view: RunView) -> Iterable[dict[str, str]]:
             "p": p_value(pair["p_value"]),
             "outcome": outcome(pair),
         }
-
-
-def _timing_rows(timing: Mapping[str, Any]) -> Iterable[dict[str, Any]]:
-    for key, label in _TIMINGS:
-        row = timing.get(key)
-        if row:
-            yield {"label": label, "numbers": [f"{row[name]:.3f}" for name in ("mean", "median", "std", "min", "max")]}
 
 
 def _labels(view: RunView) -> list[tuple[str, str]]:

@@ -70,6 +70,8 @@ def _normalise(record: Record) -> dict[str, Any]:
         "finish_reason": record.get("finish_reason"),
         "mean_logprob": record.get("mean_logprob"),
         "num_visual_tokens": record.get("num_visual_tokens"),
+        "num_prompt_tokens": record.get("num_prompt_tokens"),
+        "num_new_tokens": record.get("num_new_tokens"),
         "timings_s": record.get("timings_s") or {},
     }
 

@@ -6,13 +6,19 @@ import base64
 import math
 import statistics
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
-from vidtune.reports._cells import colour_of, percent, title_case
+from vidtune.reports._cells import colour_of, percent
 from vidtune.reports._view import Row, RunView
 
 STRIP_BUDGET_BYTES = 24 * 1024 * 1024
 """Pictures inlined into one page at most, as they stand in the page; a heavier one opens slowly on a phone."""
+
+_CLIP_FOLDERS = (".", "clips", "videos")
+"""Beside the report: where a clip is looked for."""
+_CLIP_SUFFIXES = frozenset({".mp4", ".m4v", ".webm", ".mov", ".mkv", ".ogv"})
 
 
 def sample_columns(view: RunView) -> list[Mapping[str, Any]]:
@@ -23,7 +29,39 @@ def sample_columns(view: RunView) -> list[Mapping[str, Any]]:
 def sample_items(view: RunView, strips: Mapping[int, str]) -> list[dict[str, Any]]:
     """Return every sample as the page shows it."""
     columns = sample_columns(view)
-    return [_item(row, columns, strips) for row in view.rows]
+    clips = find_clips(view)
+    return [_item(view, row, columns, strips, clips) for row in view.rows]
+
+
+def strip_uri(root: Path, row: Row) -> str:
+    """Return the picture of what the model saw of a sample as a data URI; empty where there is none in the run."""
+    name = row.record["strip"]
+    path = _inside(root.resolve(), root / str(name)) if name else None
+    content = path.read_bytes() if path else b""
+    return "data:image/jpeg;base64," + base64.b64encode(content).decode() if content.startswith(b"\xff\xd8") else ""
+
+
+def find_clips(view: RunView) -> dict[str, str]:
+    """Return where the clips lie that are beside the report, by video, as addresses within the run directory."""
+    root = view.run.path.resolve()
+    places = [place for place in _CLIP_FOLDERS if (root / place).is_dir()]
+    found: dict[str, str] = {}
+    for video in {row.record["video"] for row in view.rows} if places else ():
+        for place in places:
+            path = _inside(root, root / place / video)
+            if path is not None and path.suffix.lower() in _CLIP_SUFFIXES:
+                found[video] = quote(str(path.relative_to(root)))
+                break
+    return found
+
+
+def _inside(root: Path, path: Path) -> Path | None:
+    """Return a file's real place if it is in the run: no record may put another file of the disk on the page."""
+    try:
+        place = path.resolve()
+        return place if place.is_relative_to(root) and place.is_file() else None
+    except (OSError, ValueError):
+        return None
 
 
 def pick_strips(view: RunView) -> tuple[dict[int, str], int]:
@@ -37,19 +75,29 @@ def pick_strips(view: RunView) -> tuple[dict[int, str], int]:
     found: dict[int, str] = {}
     for row in sorted(view.rows, key=lambda row: (_value(row, field), row.number)):
         name = row.record["strip"]
-        path = (root / str(name)).resolve() if name else None
-        # Only what lies in the run: a record must not be able to put another file of the disk on the page.
-        if path is None or not path.is_relative_to(root) or not path.is_file():
+        path = _inside(root, root / str(name)) if name else None
+        if path is None:
             continue
         size_bytes = math.ceil(path.stat().st_size / 3) * 4
         if size_bytes > left_bytes:
             num_left_out += 1
             continue
-        content = path.read_bytes()
-        if content.startswith(b"\xff\xd8"):
-            found[row.number] = "data:image/jpeg;base64," + base64.b64encode(content).decode()
+        strip = strip_uri(root, row)
+        if strip:
+            found[row.number] = strip
             left_bytes -= size_bytes
     return found, num_left_out
+
+
+def sample_data(item: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a sample as the page's script draws it: what the template shows, in plain values."""
+    return {
+        **{key: item[key] for key in ("number", "state", "flags", "video", "label", "num_frames", "notes", "clip")},
+        "strip": item["strip"] or "",
+        "error": item["told"][0][1] if item["error"] else "",
+        "marks": [[mark["text"], mark["colour"], mark["sort"]] for mark in item["marks"]],
+        "told": item["told"],
+    }
 
 
 def seen_facts(view: RunView) -> list[tuple[str, str]]:
@@ -85,7 +133,13 @@ def _value(row: Row, field: str | None) -> float:
     return math.inf if value is None else float(value)
 
 
-def _item(row: Row, columns: Sequence[Mapping[str, Any]], strips: Mapping[int, str]) -> dict[str, Any]:
+def _item(
+    view: RunView,
+    row: Row,
+    columns: Sequence[Mapping[str, Any]],
+    strips: Mapping[int, str],
+    clips: Mapping[str, str],
+) -> dict[str, Any]:
     record = row.record
     marks = [_mark(summary, row) for summary in columns]
     flags = [f"{index}{mark['colour']}" for index, mark in enumerate(marks) if mark["colour"]]
@@ -100,17 +154,26 @@ def _item(row: Row, columns: Sequence[Mapping[str, Any]], strips: Mapping[int, s
         "flags": " ".join(flags),
         "video": record["video"],
         "label": str(record["label"] or ""),
-        "label_text": title_case(str(record["label"] or "")),
         "strip": strips.get(row.number),
+        "clip": clips.get(record["video"], ""),
         "num_frames": record["frames"]["delivered"] if record["frames"] else 0,
         "notes": _notes(record),
         "error": record["error"],
-        "question": record["question"],
-        "answer": record["answer"],
-        "base": row.base_text,
-        "prediction": record["prediction"] or "(empty answer)",
+        "told": _told(view, row),
         "marks": marks,
     }
+
+
+def _told(view: RunView, row: Row) -> list[tuple[str, str, str]]:
+    """Return what was asked and answered: (name, text, role); the error of a failed sample first."""
+    record = row.record
+    told = [("Failed", row.error_text, "fault")] if not row.is_ok else []
+    told += [("Asked", record["question"], ""), ("Expert", record["answer"], "")]
+    if view.baseline:
+        told.append(("Before", row.base_text, ""))
+    if row.is_ok:
+        told.append(("After" if view.baseline else "Model", record["prediction"] or "(empty answer)", "ours"))
+    return told
 
 
 def _mark(summary: Mapping[str, Any], row: Row) -> dict[str, Any]:

@@ -5,13 +5,12 @@ from __future__ import annotations
 import statistics
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from vidtune.core.durable import RecordLog, read_json
 from vidtune.core.errors import BadData, DataInvalid
-from vidtune.core.hashing import sha256_file
 from vidtune.core.rundir import RunDirectory
+from vidtune.reports._missing import describe_unfinished, find_missing, metrics_of_stopped, num_expected
 from vidtune.reports._records import Record, read_records
 
 _SCHEMA = 1
@@ -139,12 +138,12 @@ class RunView:
     @property
     def num_expected(self) -> int | None:
         """Samples that the prediction run was asked for; None where nothing says it."""
-        return _num_expected(self.environment)
+        return num_expected(self.environment)
 
     @property
     def unfinished(self) -> str:
         """How much of the run is here when that is not all of it, as "60 of 96 samples predicted"; else empty."""
-        return _describe_unfinished(len(self.rows), self.num_expected)
+        return describe_unfinished(len(self.rows), self.num_expected)
 
     def pair(self, name: str) -> Mapping[str, Any] | None:
         """Return the paired comparison of one metric, when there is one."""
@@ -155,13 +154,16 @@ def read_run(run: RunDirectory, baseline: RunDirectory | None = None) -> RunView
     """Read a scored run.
 
     Raises:
-        NotScored: If the run has no metrics yet.
+        NotScored: If the run has no scores yet. One whose scoring was stopped is read, without any mean.
         DataInvalid: If its metrics are of a schema this version does not know.
         RunCorrupt: If a record file is damaged.
     """
-    if not run.metrics.exists():
+    if run.metrics.exists():
+        metrics = read_json(run.metrics)
+    elif run.scores.exists() and run.predictions.exists():
+        metrics = metrics_of_stopped(run)
+    else:
         raise NotScored(f"{run.path} has no {run.metrics.name}.", f"Run `vidtune evaluate {run.path}` first.")
-    metrics = read_json(run.metrics)
     found = metrics.get("schema") if isinstance(metrics, dict) else None
     if found != _SCHEMA:
         raise DataInvalid(
@@ -182,7 +184,7 @@ def read_run(run: RunDirectory, baseline: RunDirectory | None = None) -> RunView
     known = _read_baseline(baseline) if baseline else None
     comparison = read_json(run.comparison) if run.comparison.exists() else None
     environment = read_json(run.environment) if run.environment.exists() else {}
-    missing = _find_missing(run, predictions, metrics, environment, rows)
+    missing = find_missing(run, predictions, metrics, environment, [row.scores for row in rows])
     if comparison is not None and known is not None and not _belongs(comparison, rows, known, metrics):
         comparison = None
         missing.append(
@@ -199,17 +201,6 @@ def read_run(run: RunDirectory, baseline: RunDirectory | None = None) -> RunView
         environment=environment,
         missing=tuple(missing),
     )
-
-
-def _num_expected(environment: Mapping[str, Any]) -> int | None:
-    found = environment.get("num_expected")
-    return found if isinstance(found, int) else None
-
-
-def _describe_unfinished(num_predicted: int, num_expected: int | None) -> str:
-    if num_expected is None or num_predicted >= num_expected:
-        return ""
-    return f"{num_predicted:,} of {num_expected:,} samples predicted"
 
 
 def _by_id(records: Sequence[Record]) -> dict[str, Record]:
@@ -255,34 +246,3 @@ def _belongs(
             if abs(statistics.fmean(values) - mean) > 1e-9:
                 return False
     return True
-
-
-def _find_missing(
-    run: RunDirectory,
-    predictions: Path,
-    metrics: Mapping[str, Any],
-    environment: Mapping[str, Any],
-    rows: Sequence[Row],
-) -> list[str]:
-    sentences = []
-    if sha256_file(predictions) != metrics["predictions_sha256"]:
-        sentences.append(
-            f"The predictions changed after they were scored ({metrics['num_samples']} then, {len(rows)} now): "
-            f"run `vidtune evaluate {run.name}` again. Every mean here is of the {metrics['num_samples']}."
-        )
-    num_unscored = sum(not row.scores for row in rows)
-    if num_unscored:
-        sentences.append(f"{num_unscored} of {len(rows)} predictions have no scores yet.")
-    part = _describe_unfinished(len(rows), _num_expected(environment))
-    # Runs that did not note what they were asked for: prediction writes this file last of all.
-    was_ours = predictions == run.predictions and "inputs" in environment and "num_expected" not in environment
-    if was_ours and not run.predictions_compat.exists():
-        part = f"Prediction was stopped after {len(rows)} samples"
-    if part:
-        sentences.append(
-            f"{part}: what is here is a part, not the whole data set. "
-            "Give the same `vidtune predict` command again to go on where it stopped, then evaluate."
-        )
-    if predictions == run.predictions and not run.recipe.exists():
-        sentences.append("There is no recipe beside the predictions: how they were made is not known.")
-    return sentences

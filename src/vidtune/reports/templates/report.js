@@ -1,81 +1,111 @@
-"use strict";
 (function () {
-  const PAGE = 50; // as many as are not hidden when the page arrives
+  const PAGE = 50; // samples on the page at a time: ten thousand rows stay as quick as fifty
   const ledger = document.getElementById("ledger");
-  const samples = Array.from(ledger.tBodies);
-  const texts = samples.map((sample) => sample.textContent.toLowerCase());
-  const place = new Map(samples.map((sample, index) => [sample, index]));
-  const [find, show, exercise, order, shown, more] =
-    ["find", "show", "exercise", "order", "shown", "more"].map((id) => document.getElementById(id));
+  const [find, show, exercise, order, shown, pager] =
+    ["find", "show", "exercise", "order", "shown", "pager"].map((id) => document.getElementById(id));
   const heads = Array.from(ledger.tHead.rows[0].cells);
-  let ordered = samples.slice();
-  let limit = PAGE;
+  const labels = heads.slice(2).map((head) => head.textContent);
+  const entries = Array.from(ledger.tBodies, fromNode)
+    .concat(JSON.parse(document.getElementById("more-samples").textContent).map(fromData));
+  let ordered = entries.slice();
+  let found = entries;
+  let page = 0;
 
-  function fits(sample) {
-    const wanted = find.value.trim().toLowerCase();
-    return (!wanted || texts[place.get(sample)].includes(wanted)) &&
-      (!show.value || sample.dataset.flags.split(" ").includes(show.value)) &&
-      (!exercise.value || sample.dataset.label === exercise.value);
+  // The first samples are in the page as HTML, so that it works without this script; the others as data.
+  function fromNode(node, index) {
+    return {
+      index, node, flags: node.dataset.flags.split(" "), label: node.dataset.label,
+      text: node.textContent.toLowerCase(), values: Array.from(node.rows[0].cells, (cell) => cell.dataset.v),
+    };
+  }
+
+  function fromData(data, offset) {
+    return {
+      index: ledger.tBodies.length + offset, node: null, data, flags: data.flags.split(" "), label: data.label,
+      text: [data.video, ...data.notes, data.error, ...data.told.flat(), ...data.marks.flat()].join(" ").toLowerCase(),
+      values: [String(data.number), data.video, ...data.marks.map((mark) => String(mark[2]))],
+    };
+  }
+
+  function make(tag, properties, ...children) {
+    const node = Object.assign(document.createElement(tag), properties);
+    node.append(...children.filter((child) => child !== null));
+    return node;
+  }
+
+  // The same elements as the template makes; texts only ever become text.
+  function build(data) {
+    const marks = data.marks.map(([text, colour], index) => make("td", { className: "num" }, text === "" ? null :
+      make("span", { className: "mark " + colour }, make("span", { className: "of" }, labels[index] + " "), text,
+        colour && colour !== text ? make("small", {}, " " + colour) : null)));
+    const pairs = data.told.map(([name, text, role]) =>
+      make("div", { className: role }, make("dt", {}, name), make("dd", {}, text)));
+    const picture = data.strip === "" ? null : make("img", {
+      src: data.strip, alt: "The " + data.num_frames + " frames the model saw of " + data.video, decoding: "async",
+    });
+    const clip = data.clip === "" ? null : make("video", { src: data.clip, controls: true, preload: "none" });
+    const notes = make("p", { className: "small" }, data.notes.join(" · "));
+    const head = make("tr", { className: "head" }, make("td", { className: "num" }, String(data.number)),
+      make("th", { scope: "row" }, data.video), ...marks);
+    const body = make("td", { colSpan: labels.length + 1 }, make("div", { className: "told" },
+      make("div", {}, picture, clip, notes), make("dl", {}, ...pairs)));
+    return make("tbody", { className: "sample state-" + data.state }, head,
+      make("tr", { className: "body" }, make("td", {}), body));
   }
 
   function draw() {
-    let found = 0;
-    ordered.forEach((sample) => {
-      const isWanted = fits(sample);
-      found += isWanted ? 1 : 0;
-      sample.hidden = !isWanted || found > limit;
+    const last = Math.max(0, Math.ceil(found.length / PAGE) - 1);
+    page = Math.min(Math.max(0, page), last);
+    const first = page * PAGE;
+    const wanted = found.slice(first, first + PAGE);
+    Array.from(ledger.tBodies).forEach((body) => body.remove());
+    wanted.forEach((entry) => {
+      entry.node = entry.node || build(entry.data);
+      entry.node.hidden = false;
+      ledger.append(entry.node);
     });
-    more.hidden = found <= limit;
-    const on = Math.min(found, limit);
-    shown.textContent = "Showing " + on + " of " + found + (found < samples.length ? " found among " + samples.length : "") + " samples";
+    const among = found.length < entries.length ? " found among " + entries.length.toLocaleString("en") : "";
+    shown.textContent = wanted.length
+      ? "Samples " + (first + 1).toLocaleString("en") + " to " + (first + wanted.length).toLocaleString("en") + " of " +
+        found.length.toLocaleString("en") + among
+      : "No sample fits";
+    pager.hidden = last === 0;
+    pager.querySelector("span").textContent = "Page " + (page + 1) + " of " + (last + 1);
+    pager.querySelector(".previous").disabled = page === 0;
+    pager.querySelector(".next").disabled = page === last;
   }
 
-  // An empty value (the sample failed) comes last whatever the direction: an error is not the worst score.
-  function compare(a, b, direction) {
-    if (a === "" || b === "") return (a === "") - (b === "");
-    const difference = Number(a) - Number(b);
-    return direction * (Number.isNaN(difference) ? a.localeCompare(b) : difference);
+  function filter() {
+    const words = find.value.trim().toLowerCase();
+    found = ordered.filter((entry) => (!words || entry.text.includes(words)) &&
+      (!show.value || entry.flags.includes(show.value)) && (!exercise.value || entry.label === exercise.value));
+    page = 0;
+    draw();
   }
 
   function sort(column, direction) {
-    const value = (sample) => sample.rows[0].cells[column].dataset.v;
-    ordered = samples.slice().sort((a, b) => compare(value(a), value(b), direction) || place.get(a) - place.get(b));
-    ledger.append(...ordered);
+    ordered = entries.slice().sort((a, b) =>
+      compare(a.values[column], b.values[column], direction) || a.index - b.index);
     heads.forEach((head, index) => {
       if (index === column) head.setAttribute("aria-sort", direction > 0 ? "ascending" : "descending");
       else head.removeAttribute("aria-sort");
     });
     order.value = column + " " + direction;
-    limit = PAGE;
-    draw();
+    filter();
   }
 
-  // A heading becomes a button: reachable by keyboard, and its state is read out through aria-sort.
-  function sortable(head, act) {
-    const button = document.createElement("button");
-    button.type = "button";
-    button.append(...head.childNodes);
-    head.append(button);
-    button.addEventListener("click", () => act(head.getAttribute("aria-sort") === "ascending" ? -1 : 1));
+  function turn(step) {
+    page += step;
+    draw();
+    document.getElementById("samples-title").scrollIntoView();
   }
 
   heads.forEach((head, column) => sortable(head, (direction) => sort(column, direction)));
   order.addEventListener("change", () => sort(...order.value.split(" ").map(Number)));
   [[find, "input"], [show, "change"], [exercise, "change"]].forEach(([field, event]) =>
-    field.addEventListener(event, () => { limit = PAGE; draw(); }));
-  more.addEventListener("click", () => { limit += PAGE; draw(); });
+    field.addEventListener(event, filter));
+  pager.querySelector(".previous").addEventListener("click", () => turn(-1));
+  pager.querySelector(".next").addEventListener("click", () => turn(1));
 
-  document.querySelectorAll("table.sortable").forEach((table) => {
-    const cells = Array.from(table.tHead.rows[0].querySelectorAll("th"));
-    const rows = Array.from(table.tBodies[0].rows);
-    const value = (row, column) => row.cells[column].dataset.v ?? row.cells[column].textContent;
-    cells.forEach((head, column) => sortable(head, (direction) => {
-      table.tBodies[0].append(...rows.slice().sort((a, b) => compare(value(a, column), value(b, column), direction)));
-      cells.forEach((other) => other.removeAttribute("aria-sort"));
-      head.setAttribute("aria-sort", direction > 0 ? "ascending" : "descending");
-    }));
-  });
-
-  window.addEventListener("beforeprint", () => document.querySelectorAll("details").forEach((one) => { one.open = true; }));
   sort(0, 1);
 })();

@@ -1,0 +1,26 @@
+"""What the trust checks are called for people, and the words for how they ended."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+CHECK_WORDS = {"ok": "fine", "warn": "careful", "fail": "problem"}
+_CHECK_NAMES = {
+    "blind_prior": "comparison with not looking",
+    "clusters": "number of people",
+    "collapse": "variety of answers",
+    "empty": "empty answers",
+    "errors": "failed clips",
+    "exercise_rules": "two rules for the exercise",
+    "finished": "how much was predicted",
+    "frames": "frames seen",
+    "leakage": "training data",
+    "scorers": "rules of right and wrong",
+    "truncated": "answers cut off",
+    "unparsed": "answers that choose nothing",
+}
+
+
+def check_name(check: Mapping[str, str]) -> str:
+    """Return what a check looks at; one that is not known here by its own name."""
+    return _CHECK_NAMES.get(check["check"], check["check"].replace("_", " "))
