@@ -38,7 +38,7 @@ def compare(runs: tuple[str, ...], out: str | None, as_json: bool) -> None:
     found = [RunDirectory(Path(run)) for run in runs]
     folder = Path(out) if out else _folder_beside(found)
     with progress_bar() as progress:
-        compared = compare_runs(*found) if len(found) == 2 else compare_many_runs(found)
+        compared = compare_runs(found[0], found[1]) if len(found) == 2 else compare_many_runs(found)
         record = compared.to_record()
         write_json(folder / "comparison.json", record)
         write_comparison_reports(found, record, folder, progress=progress)
