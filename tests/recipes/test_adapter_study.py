@@ -61,9 +61,9 @@ def test_an_arm_cannot_be_compared_with_one_that_is_not_there(study_modules: Any
 
 
 def measured(table: Any, right: str, *, training_s: float = 1.0) -> Any:
-    """Return a run in which the k-th sample is right where ``right`` has a 1; two samples a person."""
+    """Return a run in which the k-th sample is right where ``right`` has a 1; each sample shows another person."""
     values = {f"{index}-tempo": float(mark) for index, mark in enumerate(right)}
-    people = {name: f"person {index // 2}" for index, name in enumerate(values)}
+    people = {name: f"person {index}" for index, name in enumerate(values)}
     return table.Measured(dict.fromkeys(table.METRICS, values), people, 0, {"training_s": training_s})
 
 
@@ -78,7 +78,7 @@ def test_scores_are_means_over_seeds_and_differences_are_paired_over_the_seeds_o
     assert row["seeds"] == [0, 1]
     assert row["exercise"]["mean"] == pytest.approx(5 / 8)
     assert row["exercise"]["of_seeds"] == [0.75, 0.5]
-    assert row["exercise"]["num_people"] == 4
+    assert row["exercise"]["num_people"] == 8
     assert row["exercise"]["ci_low"] < 5 / 8 < row["exercise"]["ci_high"]
     assert row["cost"]["training_s"] == 2.0
     assert row["time_by_kind"] == {"tempo": {"mean": pytest.approx(5 / 8), "num_samples": 8}}

@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from vidtune.core.errors import ConfigInvalid, DiskFull
+from vidtune.core.errors import ConfigInvalid
 from vidtune.core.rundir import RunDirectory
 from vidtune.training import FeatureCache, read_history, train
 
@@ -52,10 +52,10 @@ def on_disk(tmp_path, **others):
 def test_another_run_takes_the_features_from_the_disk_with_equal_losses(recipe, tmp_path, monkeypatch):
     passes = count_tower_passes(monkeypatch)
     first, second, alone = (RunDirectory(tmp_path / name) for name in ("first", "second", "alone"))
-    train(recipe(feature_cache=on_disk(tmp_path)), first)
+    train(recipe(limits={"feature_cache": on_disk(tmp_path)}), first)
     assert len(passes) == 10
 
-    train(recipe(feature_cache=on_disk(tmp_path), optim={"schedule": "constant"}), second)
+    train(recipe(limits={"feature_cache": on_disk(tmp_path)}, optim={"schedule": "constant"}), second)
 
     assert len(passes) == 10, "nothing was computed anew"
     train(recipe(optim={"schedule": "constant"}), alone)
@@ -66,7 +66,7 @@ def test_features_that_do_not_fit_into_memory_are_read_from_disk(recipe, tmp_pat
     passes = count_tower_passes(monkeypatch)
     streamed, alone = RunDirectory(tmp_path / "streamed"), RunDirectory(tmp_path / "alone")
 
-    train(recipe(limits={"memory_mib": 0}, feature_cache=on_disk(tmp_path)), streamed)
+    train(recipe(limits={"memory_mib": 0, "feature_cache": on_disk(tmp_path)}), streamed)
 
     assert len(passes) == 10
     train(recipe(), alone)
@@ -80,27 +80,36 @@ def test_features_that_were_cleared_meanwhile_are_computed_again(recipe, tmp_pat
         if stage == "train":
             FeatureCache(tmp_path / "cache").clear()
 
-    train(recipe(limits={"memory_mib": 0}, feature_cache=on_disk(tmp_path)), cleared, progress=clear)
+    train(recipe(limits={"memory_mib": 0, "feature_cache": on_disk(tmp_path)}), cleared, progress=clear)
 
     train(recipe(), alone)
     assert losses(cleared) == losses(alone)
 
 
 def test_other_weights_and_other_pixels_are_other_entries(recipe, tmp_path):
-    train(recipe(feature_cache=on_disk(tmp_path)), RunDirectory(tmp_path / "run"))
+    train(recipe(limits={"feature_cache": on_disk(tmp_path)}), RunDirectory(tmp_path / "run"))
     num_entries = FeatureCache(tmp_path / "cache").usage().num_entries
 
-    train(recipe(feature_cache=on_disk(tmp_path), sampling={"num_frames": 2}), RunDirectory(tmp_path / "frames"))
+    train(
+        recipe(limits={"feature_cache": on_disk(tmp_path)}, sampling={"num_frames": 2}),
+        RunDirectory(tmp_path / "frames"),
+    )
 
     assert FeatureCache(tmp_path / "cache").usage().num_entries == 2 * num_entries
 
 
-def test_a_cache_that_cannot_keep_what_a_run_needs_ends_it_by_name(recipe, tmp_path):
+def test_a_folder_that_cannot_be_written_costs_time_and_no_losses(recipe, tmp_path, monkeypatch):
+    passes = count_tower_passes(monkeypatch)
     (tmp_path / "file").touch()
-    config = recipe(limits={"memory_mib": 0}, feature_cache={"enabled": True, "folder": str(tmp_path / "file" / "in")})
+    unwritable = {"enabled": True, "folder": str(tmp_path / "file" / "in")}
+    told, run, alone = [], RunDirectory(tmp_path / "run"), RunDirectory(tmp_path / "alone")
 
-    with pytest.raises(DiskFull, match="cannot be kept on disk"):
-        train(config, RunDirectory(tmp_path / "run"))
+    train(recipe(limits={"memory_mib": 0, "feature_cache": unwritable}), run, progress=lambda *said: told.append(said))
+
+    assert len(passes) == 1 + 6, "one to see what a clip takes, then one a step"
+    assert any("not kept" in str(said) for said in told)
+    train(recipe(loop={"reuse_features": False}), alone)
+    assert losses(run) == losses(alone)
 
 
 @pytest.mark.parametrize(

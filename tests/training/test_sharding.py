@@ -33,7 +33,13 @@ TOLERANCE = 1e-5
 
 def examples_of(*kinds):
     return [
-        Example(Sample(str(i), "", ()), torch.zeros(10 + i, dtype=torch.long), torch.zeros(10 + i), "", frozenset(kind))
+        Example(
+            Sample(str(i), "", ()),
+            torch.zeros(10 + i, dtype=torch.long),
+            torch.zeros(10 + i),
+            "",
+            media=frozenset(kind),
+        )
         for i, kind in enumerate(kinds)
     ]
 

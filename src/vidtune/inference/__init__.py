@@ -41,8 +41,8 @@ __all__ = [
     "model_options",
     "predict_conditions",
     "predict_dataset",
-    "probe_conditions",
     "predict_variants",
+    "probe_conditions",
 ]
 
 # Configs are read by commands that never load a model; torch is imported with the first part that needs it.

@@ -31,6 +31,10 @@ class LimitsConfig(Config):
     memory_mib: Annotated[int, Field(ge=0)] = 4096
     """Memory for decoded clips and prepared inputs. Samples beyond it are read again in every epoch."""
 
+    feature_cache: CacheConfig = CacheConfig()
+    """Whether features of a frozen vision tower are kept on disk, for the next run and for what exceeds the memory.
+    They tell what the videos show."""
+
 
 class LoopConfig(Config):
     """How long, in what portions and how precisely."""
@@ -227,9 +231,6 @@ class TrainConfig(Config):
 
     frame_cache: CacheConfig = CacheConfig()
     """Whether decoded frames are kept on disk for the next run. They show what the videos show."""
-
-    feature_cache: CacheConfig = CacheConfig()
-    """Whether features of a frozen vision tower are kept on disk for the next run. They tell what the videos show."""
 
     adapter: AdapterConfig = AdapterConfig()
     """Which weights change."""

@@ -17,7 +17,7 @@ from zlib import crc32
 import numpy as np
 import torch
 
-from vidtune.core.errors import DiskFull, VidtuneError
+from vidtune.core.errors import VidtuneError
 from vidtune.core.hashing import hash_json
 from vidtune.core.progress import Progress, silent
 from vidtune.data import Sample, Turn
@@ -84,7 +84,8 @@ class ExampleStore:
         augmentation: Changes of the pixels; None for held-out samples.
         seed: Of the augmentation.
         keep_frames: Also keep the decoded frames, for measuring with generated answers.
-        in_memory: Completes a kept row by what of it lies on disk; None when that has gone.
+        shelve: Returns what of a row is kept in memory.
+        in_memory: Completes such a row by what of it lies on disk; None when that has gone.
     """
 
     def __init__(
@@ -96,6 +97,7 @@ class ExampleStore:
         augmentation: AugmentationConfig | None,
         seed: int,
         keep_frames: bool = False,
+        shelve: Callable[[Row], Row] = lambda row: row,
         in_memory: Callable[[Row], Row | None] = lambda row: row,
     ) -> None:
         self.examples: list[Example] = []
@@ -106,6 +108,7 @@ class ExampleStore:
         self._augmentation = augmentation if augmentation is not None and augmentation.is_active else None
         self._seed = seed
         self._keep_frames = keep_frames
+        self._shelve = shelve
         self._in_memory = in_memory
         self._frames: dict[int, FrameSet] = {}
         self._rows: dict[tuple[int, int], Row] = {}
@@ -142,14 +145,7 @@ class ExampleStore:
         version = epoch if self._num_versions is None else epoch % self._num_versions
         kept = self._rows.get((index, version))
         row = None if kept is None else self._in_memory(kept)
-        if row is None:
-            row = self._in_memory(self._make_row(self.examples[index].sample, self.frames(index), version))
-        if row is None:
-            raise DiskFull(
-                f"features of {self.examples[index].sample.sample_id} were computed and cannot be kept on disk.",
-                "Make room in the folder of feature_cache, or turn it off.",
-            )
-        return row
+        return self._make_row(self.examples[index].sample, self.frames(index), version) if row is None else row
 
     def frames(self, index: int) -> FrameSet:
         """Return the unchanged frames of one example."""
@@ -199,7 +195,7 @@ class ExampleStore:
         rows = [] if self._num_versions is None else [row]
         rows += [self._make_row(sample, frames, version) for version in range(1, self._num_versions or 0)]
         needs_frames = self._keep_frames or self._num_versions is None
-        return example, rows, frames if needs_frames else None
+        return example, [self._shelve(row) for row in rows], frames if needs_frames else None
 
     def _make_row(self, sample: Sample, frames: FrameSet, version: int) -> Row:
         turns: tuple[Turn, ...] = sample.turns

@@ -29,6 +29,14 @@ class StoredFeatures:
     key: str
 
 
+class CachedFeatures(dict[str, Any]):
+    """Features of which a cache knows, under ``key``."""
+
+    def __init__(self, features: Mapping[str, Any], key: str) -> None:
+        super().__init__(features)
+        self.key = key
+
+
 def may_reuse_features(config: TrainConfig, loaded: LoadedModel) -> bool:
     """Whether a clip's features are computed once and kept: the pixels and all that they pass through stay as they are.
 
@@ -42,7 +50,7 @@ def may_reuse_features(config: TrainConfig, loaded: LoadedModel) -> bool:
     reasons += [f"{loaded.family.name} cannot be given features"] * (not takes_media_features(loaded.model))
     demanded = [
         *["loop.reuse_features"] * bool(config.loop.reuse_features),
-        *["feature_cache.enabled"] * config.feature_cache.enabled,
+        *["limits.feature_cache.enabled"] * config.limits.feature_cache.enabled,
     ]
     if demanded and reasons:
         raise ConfigInvalid(
@@ -74,39 +82,49 @@ class FeatureSource:
         In memory or on disk it is all or none: a batch is given either pixels or features. Where there is no room the
         text is empty.
         """
-        needed_bytes = row_bytes(self.replace_pixels(inputs)) * num_rows
+        row = self.replace_pixels(inputs)
+        needed_bytes = row_bytes(row) * num_rows
         if needed_bytes <= budget_bytes:
             return "kept in memory" if self._cache is None else "kept in memory, and on disk for other runs"
         if self._cache is None or needed_bytes > self._cache.max_bytes:
             return ""
         self._leaves_on_disk = True
+        if self.in_memory(self.shelve(row)) is None:
+            self._leaves_on_disk = False
+            return ""  # a folder that cannot be written, or that others empty at once
         _keep_towers_still(self._loaded)
         return f"read from disk in every step: {needed_bytes / 2**20:,.0f} MiB are more than limits.memory_mib"
 
     def replace_pixels(self, inputs: Row) -> Row:
-        """Return the inputs of one conversation with features, or where they lie on disk, in place of pixels."""
-        features, key = self._features(inputs)
-        row = replace_pixels(self._loaded.model, inputs, features)
-        return {**row, FEATURES: StoredFeatures(key)} if features and key and self._leaves_on_disk else row
+        """Return the inputs of one conversation with features in place of pixels, on the CPU."""
+        return replace_pixels(self._loaded.model, inputs, self._features(inputs))
+
+    def shelve(self, row: Row) -> Row:
+        """Return what of a row stays in memory until it is needed: a key in place of features that lie on disk."""
+        features = row.get(FEATURES)
+        if not self._leaves_on_disk or not isinstance(features, CachedFeatures):
+            return row
+        return {**row, FEATURES: StoredFeatures(features.key)}
 
     def in_memory(self, row: Row) -> Row | None:
-        """Return a row with its features; None where they were on disk and are there no more."""
+        """Return a shelved row with its features; None where they are on disk no more."""
         stored = row.get(FEATURES)
         if not isinstance(stored, StoredFeatures):
             return row
         features = None if self._cache is None else self._cache.get(stored.key)
         return None if features is None else {**row, FEATURES: features}
 
-    def _features(self, inputs: Row) -> tuple[Mapping[str, Any], str]:
-        """Return the features of the pixels on the CPU, and their key; it is empty without a cache."""
+    def _features(self, inputs: Row) -> Mapping[str, Any]:
+        """Return the features of the pixels; empty where there are none."""
         if self._cache is None or self._keys is None:
-            return self._compute(inputs), ""
+            return self._compute(inputs)
         key = self._keys.key_of(inputs)
         features = self._cache.get(key)
         if features is None:
             features = self._compute(inputs)
-            self._cache.put(key, features)
-        return features, key
+            if features:
+                self._cache.put(key, features)
+        return CachedFeatures(features, key)
 
     def _compute(self, inputs: Row) -> Mapping[str, Any]:
         moved = {name: tensor.to(self._loaded.device) for name, tensor in inputs.items()}

@@ -90,7 +90,7 @@ def prepare(
         per_group = base.family.frame_policy.multiple
         return {**inputs, **frame_inputs(config.adapter, [frames.frames_thwc], frames_per_group=per_group)}
 
-    features = FeatureSource(base, precision, config.feature_cache.open(FeatureCache))
+    features = FeatureSource(base, precision, config.limits.feature_cache.open(FeatureCache))
     reuses = may_reuse_features(config, base) and _find_room(features, config, data, encode, progress)
 
     def encode_features(turns: Sequence[Turn], frames: FrameSet) -> Row:
@@ -104,6 +104,7 @@ def prepare(
             augmentation=config.augmentation if is_train else None,
             seed=config.seed,
             keep_frames=not is_train and evaluator is not None and world.is_main,
+            shelve=features.shelve,
             in_memory=features.in_memory,
         )
         store.prepare(samples, max_tokens=max_tokens, stage=stage, progress=progress, world=world)
@@ -195,7 +196,12 @@ def _find_room(
     sample, frames = first
     num_rows = len(data.train) * (config.augmentation.versions or 1) + len(data.held_out)
     note = features.fit(encode(sample.turns, frames), num_rows, config.limits.memory_mib * 2**20)
-    progress("features of the frozen tower", 1, 1, note or "not kept: neither limits.memory_mib nor a feature_cache")
+    progress(
+        "features of the frozen tower",
+        1,
+        1,
+        note or "not kept: no room in limits.memory_mib or in limits.feature_cache",
+    )
     return bool(note)
 
 
