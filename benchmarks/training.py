@@ -107,7 +107,7 @@ def measure(arguments: argparse.Namespace, scratch: Path) -> dict[str, Any]:
     config = make_recipe(arguments, scratch)
     # Pixels, not features: what the peers are given.
     with_pixels = config.model_copy(update={"loop": config.loop.model_copy(update={"reuse_features": False})})
-    prepared = prepare(with_pixels, RunDirectory(scratch / "peers"), has_evaluator=False, progress=silent)
+    prepared = prepare(with_pixels, RunDirectory(scratch / "peers"), evaluator=None, progress=silent)
     ways: dict[str, Way] = {
         "vidtune": lambda times: train_ours(config, scratch, times),
         "trainer": lambda times: train_with_trainer(config, prepared, scratch, times),
