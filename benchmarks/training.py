@@ -162,7 +162,7 @@ def make_recipe(arguments: argparse.Namespace, scratch: Path) -> TrainConfig:
     maker = makers.get(arguments.model)
     source = arguments.model if maker is None else str(maker(scratch / arguments.model, VOCABULARY))
     physio = packs.get("physio")
-    num_samples = arguments.steps * arguments.batch_size // 2
+    num_samples = max(1, arguments.steps // 2) * arguments.batch_size  # whole batches: the peers cut none short
     physio.synthesize(scratch / "pack", physio.config_class(num_clips=max(140, 2 * num_samples)), silent)
     data = DataConfig(path=scratch / "pack" / "qved_train.json", videos=scratch / "pack", limit=num_samples)
     return TrainConfig.model_validate(

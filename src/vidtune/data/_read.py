@@ -20,6 +20,7 @@ from vidtune.core.hashing import sha256_bytes
 from vidtune.data._conversation import RESERVED_KEYS
 from vidtune.data._findings import Findings, describe
 from vidtune.data._layouts import RECORDS, Layout, SourceFile, clips_below
+from vidtune.data._parquet import is_parquet, parquet_to_lines
 from vidtune.data._paths import clean_path, parent_name, without_suffix
 from vidtune.data._samples import Dataset, Sample
 from vidtune.data._side_files import SideFiles, read_side_files
@@ -48,7 +49,7 @@ def read_dataset(path: Path | str, *, format: str = "auto") -> Dataset:
     reader = _reader_named(format) if format != "auto" else None
     findings = Findings(path)
     data = _read_bytes(path, is_named=reader is not None)
-    text, notes = decode_text(data, findings) if not path.is_dir() else ("", [])
+    text, notes = _text_of(path, data, findings)
     source = SourceFile(path, text)
     records: list[Record] = []
     if not findings.count and reader is not None:
@@ -91,8 +92,14 @@ def _read_bytes(path: Path, *, is_named: bool) -> bytes:
         raise DataInvalid(f"{path} cannot be read: {reason}.", "Check the path and its permissions.") from exc
 
 
+def _text_of(path: Path, data: bytes, findings: Findings) -> tuple[str, list[str]]:
+    if path.is_dir():
+        return "", []
+    return (parquet_to_lines(data, findings), []) if is_parquet(data) else decode_text(data, findings)
+
+
 def _annotation_names(folder: Path) -> list[str]:
-    return sorted(item.name for item in folder.iterdir() if item.suffix in (".json", ".jsonl", ".csv"))
+    return sorted(item.name for item in folder.iterdir() if item.suffix in (".json", ".jsonl", ".csv", ".parquet"))
 
 
 def _detect_format(source: SourceFile, findings: Findings) -> tuple[str, list[Record]]:

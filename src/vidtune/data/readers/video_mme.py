@@ -1,4 +1,4 @@
-"""Video-MME, one record a question, as its table exported to JSON.
+"""Video-MME, one record a question, as its table: Parquet, or exported to JSON.
 
     {"video_id": "001", "duration": "short", "domain": "Knowledge", "sub_category": "Humanity & History",
      "url": ..., "videoID": "fFjv93ACGo8", "question_id": "001-1", "task_type": "Counting Problem",
