@@ -23,7 +23,7 @@ os.environ["HF_HUB_OFFLINE"] = "1"
 sys.path.insert(0, str(Path(__file__).parents[2]))  # the small models of the tests
 
 import torch
-from shapes import SHAPES, write_model
+from published import SHAPES, write_model
 from steps import measure_steps, sizes
 
 from vidtune.core.durable import write_json

@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 import torch
-from shapes import SIDE_PX
+from published import SIDE_PX
 from trl_peer import TrlLoss
 
 from vidtune.adapters import AdapterConfig, attach_adapter, bare_model, quantization_config

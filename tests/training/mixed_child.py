@@ -24,6 +24,7 @@ from vidtune.training._examples import ExampleStore
 from vidtune.training._journal import Journal
 from vidtune.training._loop import Loop, LoopParts
 from vidtune.training._order import Schedule
+from vidtune.training._watchdog import HangWatch
 from vidtune.training._world import join_world
 
 ANSWER = "squats - the knees move inwards"
@@ -66,7 +67,7 @@ def main(model: str, run_path: str, sharding: str) -> None:
             group_by_length=False,
             seed=0,
         )
-        journal = Journal(run, first_step=1) if world.is_main else None
+        journal = Journal(run, lambda step, values: None) if world.is_main else None
         parts = LoopParts(
             loaded=loaded,
             train=store,
@@ -81,6 +82,8 @@ def main(model: str, run_path: str, sharding: str) -> None:
             look_inside=dict,
             result_bytes=0,
             progress=silent,
+            note=print,
+            hang_watch=HangWatch(None, run.path / "hang.txt"),
             world=world,
         )
         loop = Loop(config, parts, TrainState(0, ""))
