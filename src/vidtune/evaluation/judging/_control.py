@@ -173,12 +173,26 @@ def conclude(control: Control, values: Sequence[float], limit: float, *, at_most
         description: What is measured, with ``{value}`` where the mean is said.
     """
     if len(values) < MIN_CASES:
-        return not_run(control, len(values), f"{len(values)} cases could be read; {MIN_CASES} are needed.")
+        return too_few(control, len(values))
     mean = fmean(values)
-    is_passed = mean <= limit if at_most else mean >= limit
     bound = f"{'at most' if at_most else 'at least'} {limit:g}"
     text = f"{description.format(value=f'{mean:.2f}')} over {len(values)} cases; expected {bound}."
-    return Finding(control.name, control.label, "passed" if is_passed else "failed", mean, limit, len(values), text)
+    return decide(control, mean, limit, len(values), text, at_most=at_most)
+
+
+def decide(
+    control: Control, value: float, limit: float, num_cases: int, description: str, *, at_most: bool = False
+) -> Finding:
+    """Return the finding that ``value`` is on the right side of ``limit``, or is not."""
+    is_passed = value <= limit if at_most else value >= limit
+    return Finding(
+        control.name, control.label, "passed" if is_passed else "failed", value, limit, num_cases, description
+    )
+
+
+def too_few(control: Control, num_cases: int) -> Finding:
+    """Return the finding of a control of which too few replies could be read."""
+    return not_run(control, num_cases, f"{num_cases} cases could be read; {MIN_CASES} are needed.")
 
 
 def not_run(control: Control, num_cases: int, reason: str) -> Finding:

@@ -15,9 +15,9 @@ from vidtune.evaluation.judging._control import (
     Observed,
     RubricKind,
     conclude,
-    not_run,
     pair,
     single,
+    too_few,
 )
 
 _MOST_POINTS = 0.25
@@ -50,7 +50,7 @@ class RiseControl:
         if observed.kind == "single":
             plain, changed = observed.values(WRONG), observed.values(self.role)
             if len(plain) < MIN_CASES:
-                return not_run(self, len(plain), f"{len(plain)} cases could be read; {MIN_CASES} are needed.")
+                return too_few(self, len(plain))
             rises = [value - fmean(plain) for value in changed]
             text = f"a wrong answer {self.change} rises by {{value}} points on average"
             return conclude(self, rises, _MOST_POINTS, at_most=True, description=text)

@@ -19,7 +19,8 @@ from vidtune.evaluation.judging._control import (
     Finding,
     Observed,
     RubricKind,
-    not_run,
+    decide,
+    too_few,
 )
 
 _LEAST = 0.1
@@ -41,12 +42,10 @@ class Constant:
         roles = (GOLD, WRONG, EMPTY) if observed.kind == "single" else (GOLD_TWICE, GOLD_OR_WRONG, GOLD_OR_EMPTY)
         values = [value for role in roles for value in observed.values(role)]
         if len(values) < MIN_CASES:
-            return not_run(self, len(values), f"{len(values)} cases could be read; {MIN_CASES} are needed.")
+            return too_few(self, len(values))
         spread = pstdev(values)
         text = f"scores of right, wrong and empty answers spread by {spread:.2f}; expected at least {_LEAST:g}."
-        return Finding(
-            self.name, self.label, "passed" if spread >= _LEAST else "failed", spread, _LEAST, len(values), text
-        )
+        return decide(self, spread, _LEAST, len(values), text)
 
 
 CONTROL = Constant()

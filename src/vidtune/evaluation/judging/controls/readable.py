@@ -11,6 +11,7 @@ from vidtune.evaluation.judging._control import (
     Finding,
     Observed,
     RubricKind,
+    decide,
     not_run,
 )
 
@@ -34,9 +35,7 @@ class Readable:
             return not_run(self, 0, "nothing was asked.")
         share = observed.num_read / observed.num_asked
         text = f"{observed.num_read} of {observed.num_asked} replies could be read; expected a share of {_LEAST:g}."
-        return Finding(
-            self.name, self.label, "passed" if share >= _LEAST else "failed", share, _LEAST, observed.num_asked, text
-        )
+        return decide(self, share, _LEAST, observed.num_asked, text)
 
 
 CONTROL = Readable()
