@@ -25,7 +25,8 @@ class ReadLimits(Config):
     """Size of the file."""
 
     timeout_s: Annotated[float, Field(gt=0)] = 60.0
-    """Wall-clock time for opening and probing one clip, and again for decoding the frames that were chosen."""
+    """Wall-clock time for opening and probing one clip, and again for decoding the frames that were chosen. What the
+    decoder waited for a core is not counted (on Linux, which tells): a busy machine must not cost a clip."""
 
     is_isolated: bool = True
     """Decode in a process of its own, bounded by the next two limits, which a damaged or hostile file may kill without

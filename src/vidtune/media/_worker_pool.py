@@ -15,11 +15,13 @@ import tempfile
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from selectors import EVENT_READ, DefaultSelector
 from typing import Any
 
 from vidtune.core.environment import num_usable_cores
 from vidtune.core.errors import VideoTimeout
 from vidtune.media._errors import VideoDecoderDied
+from vidtune.media._starved import NEGLIGIBLE_SHARE, starved_s
 from vidtune.media._wire import Nonsense, receive_message, send_message
 
 _START_S = 30.0
@@ -91,10 +93,23 @@ class Worker:
                 self._is_new = False
             self._link.settimeout(timeout_s + _GRACE_S)
             send_message(self._link, request, descriptors)
+            self._wait(timeout_s + _GRACE_S)
             answer, _ = receive_message(self._link)
         except Nonsense as exc:
             raise EOFError("no message") from exc
         return answer
+
+    def _wait(self, timeout_s: float) -> None:
+        """Return when something has come; what the process waits for a core does not count."""
+        before_s = starved_s(self.pid)
+        left_s = timeout_s
+        with DefaultSelector() as selector:
+            selector.register(self._link, EVENT_READ)
+            while not selector.select(left_s):
+                left_s = starved_s(self.pid) - before_s
+                if left_s <= NEGLIGIBLE_SHARE * timeout_s:
+                    raise TimeoutError
+                before_s += left_s
 
     def exit_status(self) -> int:
         """Return how the process ended; negative is a signal. One that has only shut its door is ended."""
