@@ -1,4 +1,5 @@
 import json
+import shutil
 
 import pytest
 from click.testing import CliRunner
@@ -6,6 +7,7 @@ from tests.reports.sample import write_run
 
 from vidtune.cli import cli
 from vidtune.core.durable import RecordLog, read_json
+from vidtune.core.errors import BadUsage
 
 
 def run_cli(*arguments):
@@ -74,22 +76,51 @@ def test_reports_are_made_again_at_any_time_with_the_same_bytes(runs):
     base, tuned, _ = runs
     run_cli("compare", base.path, tuned.path)
     first = files_of(tuned.path)
-    for name in ("report.html", "report.md", "test_evaluation_report.xlsx"):
+    for name in ("report.html", "report.md", "report.xlsx", "test_evaluation_report.xlsx"):
         (tuned.path / name).unlink()
     (tuned.path / "tables" / "scores.tex").write_text("changed by hand")
 
-    result = run_cli("evaluate", tuned.path, "--report-only", "--json")
+    result = run_cli("report", tuned.path, "--json")
 
-    assert json.loads(result.stdout)[str(tuned.path)][0].endswith("test_evaluation_report.xlsx")
+    assert json.loads(result.stdout)[str(tuned.path)][0] == str(tuned.report_xlsx)
     assert files_of(tuned.path) == first
 
 
-def test_a_run_without_scores_is_told_to_be_scored_first(tmp_path):
-    run = write_run(tmp_path / "run")
-    run.metrics.unlink()
-    run.scores.unlink()
+def test_reports_of_several_runs_are_made_at_once_and_a_file_stands_for_its_run(runs):
+    base, tuned, _ = runs
 
+    result = run_cli("report", base.path, tuned.predictions)
+
+    assert result.exit_code == 0
+    for run in (base, tuned):
+        for path in (run.report_xlsx, run.report_html, run.path / "report.md", run.path / "tables"):
+            assert str(path) in result.stdout.splitlines()
+
+
+@pytest.mark.parametrize("num_runs", [2, 3])
+def test_a_comparison_is_reported_again_from_the_runs_beside_it(runs, num_runs):
+    compared = [run.path for run in runs[:num_runs]]
+    run_cli("compare", *compared)
+    folder = compared[0].parent / f"compare-{'-'.join(path.name for path in compared)}"
+    first = files_of(folder)
+    (folder / "report.html").unlink()
+
+    result = run_cli("report", folder)
+
+    assert str(folder / "report.html") in result.stdout.splitlines()
+    assert files_of(folder) == first
+    shutil.rmtree(compared[0])
+    with pytest.raises(BadUsage, match="of these, base does not lie beside it"):
+        run_cli("report", folder)
+
+
+def test_a_run_that_is_not_there_is_bad_usage(tmp_path):
+    assert run_cli("report", tmp_path / "none").exit_code == 2
+    assert run_cli("report").exit_code == 2
+
+
+def test_a_folder_that_is_no_run_is_told_to_be_scored_first(tmp_path):
     from vidtune.reports import NotScored
 
     with pytest.raises(NotScored, match="Run `vidtune evaluate"):
-        run_cli("evaluate", run.path, "--report-only")
+        run_cli("report", tmp_path)

@@ -20,7 +20,7 @@ def run(*arguments, cwd=None):
 def test_the_commands_and_their_flags_are_frozen():
     """The command line is a promise: a change here is a change for every user's script."""
     with click.Context(cli) as context:
-        commands = ["demo", "doctor", "data", "frames", "train", "predict", "evaluate", "compare"]
+        commands = ["demo", "doctor", "data", "frames", "train", "predict", "evaluate", "report", "compare"]
         commands += ["card", "merge", "quantize", "certify"]
         assert cli.list_commands(context) == commands
         predict = cli.get_command(context, "predict")

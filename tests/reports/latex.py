@@ -11,14 +11,14 @@ _COMMANDS = {
     r"\textless{}": "<",
     r"\textgreater{}": ">",
     r"\textbar{}": "|",
-    r"{\char34}": '"',
-    r"{\char96}": "`",
+    r"\textquotedbl{}": '"',
+    r"\textasciigrave{}": "`",
     "{[}": "[",
     "{*}": "*",
     **{"\\" + character: character for character in "{}$&#_%"},
 }
 _TOKEN = re.compile(
-    "|".join(map(re.escape, _COMMANDS)) + r"|(?<=[-\',])\{\}(?=[-\',])|[^\\\\{}$&#_%^~<>|\"`\\[*]", re.DOTALL
+    "|".join(map(re.escape, _COMMANDS)) + r"|(?<=[-\',])\\/(?=[-\',])|[^\\\\{}$&#_%^~<>|\"`\\[*]", re.DOTALL
 )
 
 
@@ -43,7 +43,7 @@ def read_text(source: str) -> str:
     while position < len(source):
         token = _TOKEN.match(source, position)
         assert token, f"{source[position : position + 20]!r} is not escaped in {source!r}"
-        shown += "" if token[0] == "{}" else _COMMANDS.get(token[0], token[0])
+        shown += "" if token[0] == r"\/" else _COMMANDS.get(token[0], token[0])
         position = token.end()
     for ligature in ("--", "''", ",,"):
         assert ligature not in source, f"{ligature!r} is set as another character in {source!r}"

@@ -1,3 +1,5 @@
+from itertools import combinations
+
 import openpyxl
 import pytest
 from tests.reports.latex import read_table
@@ -5,11 +7,11 @@ from tests.reports.payloads import PAYLOADS
 from tests.reports.sample import write_run
 from tests.reports.test_page import Structure
 
-from vidtune.core.durable import read_json, write_json
+from vidtune.core.durable import RecordLog, read_json, write_json
 from vidtune.core.errors import BadUsage, DataInvalid
 from vidtune.reports import write_comparison_reports
 from vidtune.reports.comparison._figures import pareto
-from vidtune.reports.comparison._pairs import read_pairs, read_rankings
+from vidtune.reports.comparison._pairs import read_pairs
 from vidtune.reports.comparison._read import read_compared
 from vidtune.reports.comparison._recommend import recommend
 
@@ -17,33 +19,33 @@ CLEAR = (("a", "c"), ("b", "c"))
 METRICS = ("exercise_identification", "bert_similarity")
 
 
-def pair(a, b, difference, interval, metric="exercise_identification"):
-    return {
-        "a": a,
-        "b": b,
-        "metric": metric,
-        "difference": difference,
-        "interval": list(interval),
-        "p": 0.01,
-        "adjusted_p": 0.03,
-        "test": "sign flip",
-        "num_pairs": 10,
-        "num_better": 6,
-        "num_worse": 1,
-    }
-
-
 def record_of(names, clear=()):
-    """Every pair without a clear difference but those in ``clear``, in which the second is higher."""
-    pairs = []
-    for at, a in enumerate(names):
-        for b in names[at + 1 :]:
-            for metric in METRICS:
-                is_clear = (a, b) in clear
-                pairs.append(pair(a, b, 0.2, (0.1, 0.3) if is_clear else (-0.1, 0.5), metric))
-    ranks = {"statistic": 6.0, "p": 0.04, "average_ranks": {name: 1.0 + at for at, name in enumerate(names)}}
-    ranks["critical_difference"] = 1.5
-    return {"pairs": pairs, "friedman": ranks, "verdict": {"headline": "b is higher.", "sentences": []}}
+    """What ``vidtune compare`` writes of many runs; in the pairs of ``clear`` the second is clearly higher."""
+    pairs = [
+        {
+            "first": a,
+            "second": b,
+            "difference": 0.2,
+            "interval": {"low": 0.1, "high": 0.3} if (a, b) in clear else {"low": -0.1, "high": 0.5},
+            "p_value": 0.01,
+            "p_value_holm": 0.03,
+        }
+        for a, b in combinations(names, 2)
+    ]
+    ranking = {"friedman_statistic": 6.0, "friedman_p": 0.04, "critical_difference": 1.5}
+    ranking["average_ranks"] = [1.0 + at for at in range(len(names))]
+    row = {"systems": [{"name": name} for name in names], "pairs": pairs, "ranking": ranking}
+    row |= {"omnibus_test": "exchange", "num_samples": 10}
+    return {"metrics": dict.fromkeys(METRICS, row), "verdict": {"headline": "b is higher.", "sentences": []}}
+
+
+def set_correct(run, **changes):
+    """Change whether samples were answered correctly: ``s5=False``."""
+    scores = RecordLog(run.scores).read()
+    run.scores.unlink()
+    with RecordLog(run.scores) as log:
+        for row in scores:
+            log.append({**row, "exercise_correct": changes.get(row["sample_id"], row["exercise_correct"])})
 
 
 def write_runs(folder, names="abc", text="", **changes):
@@ -101,6 +103,10 @@ def test_all_reports_say_the_same_verdict_and_numbers(compared_runs):
         assert text in html
         assert text in markdown
         assert text in cells
+    for metric in ("Exercise Identification", "BERT Similarity"):
+        written = [row for row in book["Dimensions"].iter_rows(values_only=True) if row[0] == metric]
+        means = [row[2] for row in book["Scores"].iter_rows(values_only=True) if row[0] == metric]
+        assert [list(row[1:4]) for row in written] == [means], "a mean reads the same wherever it stands"
     for table in (out / "tables").glob("*.tex"):
         read_table(table.read_text())
 
@@ -121,17 +127,7 @@ def test_the_page_is_one_offline_file_whose_first_screen_is_the_verdict(compared
 
 def test_samples_that_set_the_runs_apart_come_with_frames_and_all_answers(tmp_path):
     runs = write_runs(tmp_path)
-    from vidtune.core.durable import RecordLog
-
-    scores = RecordLog(runs[1].scores).read()
-    runs[1].scores.unlink()
-    with RecordLog(runs[1].scores) as log:
-        log.append_many(
-            [
-                {**row, "exercise_correct": False if row["sample_id"] == "s5" else row["exercise_correct"]}
-                for row in scores
-            ]
-        )
+    set_correct(runs[1], s5=False)
 
     write_comparison_reports(runs, record_of("abc"), tmp_path / "out")
 
@@ -171,8 +167,6 @@ def test_the_clearly_best_is_recommended(tmp_path):
 
 def test_of_runs_that_are_not_told_apart_the_cheapest_is_recommended(tmp_path):
     runs = write_runs(tmp_path)
-    from vidtune.core.durable import RecordLog
-
     for run, factor in zip(runs, (3.0, 1.0, 2.0), strict=True):
         records = RecordLog(run.predictions).read()
         run.predictions.unlink()
@@ -203,12 +197,16 @@ def test_where_all_fail_the_recommendation_says_that_none_can_be_relied_on(tmp_p
 
 
 def test_a_pair_is_found_whichever_way_round_it_was_compared(tmp_path):
-    compared = compared_of(tmp_path, clear=[("a", "c")])
+    runs = write_runs(tmp_path)
+    set_correct(runs[2], s2=True, s4=True, s5=False)
+    compared = read_compared(runs, record_of("abc", [("a", "c")]), tmp_path)
 
-    there, back = (compared.pair(*names, "bert_similarity") for names in (("a", "c"), ("c", "a")))
+    there, back = (compared.pair(*names, "exercise_identification") for names in (("a", "c"), ("c", "a")))
 
-    assert (there.difference, there.low, there.high, there.num_better) == (0.2, 0.1, 0.3, 6)
-    assert (back.difference, back.low, back.high, back.num_better) == (-0.2, -0.3, -0.1, 1)
+    assert (there.difference, there.low, there.high) == (0.2, 0.1, 0.3)
+    assert (there.num_better, there.num_worse, there.num_pairs) == (2, 1, 10)  # counted: the record does not say
+    assert (back.difference, back.low, back.high) == (-0.2, -0.3, -0.1)
+    assert (back.num_better, back.num_worse) == (1, 2)
 
 
 def test_the_record_of_two_runs_is_understood():
@@ -225,31 +223,14 @@ def test_the_record_of_two_runs_is_understood():
     )
 
 
-def test_the_record_that_holds_pairs_and_ranks_under_each_metric_is_understood(tmp_path):
-    pair = {"first": "a", "second": "b", "difference": 0.0, "interval": {"low": -0.1, "high": 0.2}}
-    pair |= {"p_value": 0.5, "p_value_holm": 0.9}
-    systems = [{"name": name} for name in "ab"]
-    ranking = {"friedman_statistic": 2.0, "friedman_p": 0.2, "average_ranks": [1.25, 1.75], "critical_difference": 0.9}
-    row = {"pairs": [pair], "systems": systems, "ranking": ranking, "omnibus_test": "exchange", "num_samples": 10}
+def test_ranks_and_corrected_pairs_of_many_runs_are_read_metric_by_metric(tmp_path):
+    compared = compared_of(tmp_path, clear=CLEAR)
 
-    compared = read_compared(write_runs(tmp_path, "ab"), {"runs": [], "metrics": {"bert_similarity": row}}, tmp_path)
-
-    (found,) = compared.pairs
-    assert (found.a, found.b, found.low, found.high, found.adjusted_p) == ("a", "b", -0.1, 0.2, 0.9)
-    assert (found.num_better, found.num_worse, found.num_pairs) == (0, 0, 10)  # counted: the two runs are alike
-    (ranks,) = compared.rankings
-    assert (ranks.metric, ranks.average_ranks, ranks.p) == ("bert_similarity", {"a": 1.25, "b": 1.75}, 0.2)
-
-
-def test_rankings_are_read_for_one_metric_or_for_several():
-    one = {"statistic": 6.0, "p": 0.04, "average_ranks": {"a": 1.5}, "critical_difference": 1.2}
-
-    assert [ranking.metric for ranking in read_rankings({"friedman": one})] == [""]
-    assert [ranking.metric for ranking in read_rankings({"friedman": {"meteor": one, "rouge_l": one}})] == [
-        "meteor",
-        "rouge_l",
-    ]
-    assert read_rankings({"friedman": None}) == []
+    assert {(one.a, one.b) for one in compared.pairs} == {("a", "b"), ("a", "c"), ("b", "c")}
+    assert {(one.p, one.adjusted_p, one.test) for one in compared.pairs} == {(0.01, 0.03, "exchange")}
+    assert [ranks.metric for ranks in compared.rankings] == list(METRICS)
+    assert compared.rankings[0].average_ranks == {"a": 1.0, "b": 2.0, "c": 3.0}
+    assert (compared.rankings[0].p, compared.rankings[0].critical_difference) == (0.04, 1.5)
 
 
 def test_a_comparison_without_pairs_is_named(tmp_path):

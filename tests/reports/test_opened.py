@@ -1,4 +1,7 @@
-"""A run of 10,000 samples, 3 % failed, a hostile text in every field: opened by real programs, numbers compared."""
+"""Reports opened by real programs: browser, spreadsheet program, TeX.
+
+The run has 10,000 samples, 3 % failed, a hostile text in every field.
+"""
 
 import json
 import os
@@ -6,15 +9,21 @@ import re
 import shutil
 import subprocess
 import sys
+from html import unescape
 from urllib.parse import unquote
 
+import av
+import numpy as np
 import openpyxl
 import pytest
 from tests.reports.payloads import PAYLOADS
 from tests.reports.sample import write_run
+from tests.reports.test_comparison import record_of, write_runs
+from tests.reports.test_reports import as_printed
 
 from vidtune.core.durable import RecordLog, read_json
-from vidtune.reports import write_reports
+from vidtune.reports import write_comparison_reports, write_reports
+from vidtune.reports._latex import render_latex
 
 pytestmark = pytest.mark.slow
 NUM_SAMPLES, NUM_FAILED = 10_000, 300
@@ -44,6 +53,21 @@ PERSON = """<script>(function () {
   found.foreign = document.querySelectorAll("iframe, object, embed, form, base, svg image, [onerror], [onload]").length;
   document.body.textContent = "FOUND" + encodeURIComponent(JSON.stringify(found)) + "END";
 })();</script>"""
+
+# Loads every clip as a press on "play" would, then says what became of it.
+PLAYER = """<script>addEventListener("load", async () => {
+  const found = {};
+  for (const video of document.querySelectorAll("video")) {
+    const ended = new Promise((done) => {
+      video.onloadeddata = () => done("plays"); video.onerror = () => done("fails");
+    });
+    video.preload = "auto"; video.load();
+    const state = await ended, told = video.parentNode.querySelector(".unplayable").textContent;
+    found[video.getAttribute("src")] = [state, video.videoWidth, video.duration, video.hidden, told,
+      video.parentNode.querySelector("a").getAttribute("href")];
+  }
+  document.body.textContent = "FOUND" + encodeURIComponent(JSON.stringify(found)) + "END";
+});</script>"""
 
 
 @pytest.fixture(scope="module")
@@ -106,6 +130,74 @@ def test_a_browser_shows_finds_orders_and_turns_pages_of_all_samples(large, tmp_
     assert found["headline"].startswith("It names half of the exercises.<script>alert(1)</script>")
 
 
+def write_clip(path, codec):
+    """Write one second of grey in ``codec``."""
+    with av.open(path, "w") as container:
+        stream = container.add_stream(codec, rate=10, options={"threads": "1"})
+        stream.width, stream.height, stream.pix_fmt = 64, 48, "yuv420p"
+        for _ in range(10):
+            container.mux(
+                stream.encode(av.VideoFrame.from_ndarray(np.full((48, 64, 3), 128, np.uint8), format="rgb24"))
+            )
+        container.mux(stream.encode())
+
+
+def test_a_browser_plays_clips_beside_the_report_and_says_which_it_cannot(tmp_path):
+    run = write_run(tmp_path / "run", num_samples=3, num_errors=0)
+    records = RecordLog(run.predictions).read()
+    run.predictions.unlink()
+    names = ("a b.webm", "ü#1.mp4", "broken.mp4")
+    with RecordLog(run.predictions) as log:
+        log.append_many([{**record, "video": name} for record, name in zip(records, names, strict=True)])
+    (run.path / "clips").mkdir()
+    write_clip(run.path / "clips" / "a b.webm", "libvpx-vp9")
+    write_clip(run.path / "clips" / "ü#1.mp4", "libx264")
+    (run.path / "clips" / "broken.mp4").write_bytes(b"no video")
+    write_reports(run)
+    # The page's own policy, but for our script: it must let the clips in.
+    html = re.sub(r"script-src '[^']*'", "script-src 'unsafe-inline'", run.report_html.read_text())
+    run.report_html.write_text(html.replace("</body>", PLAYER + "</body>"))
+    command = [program("chromium", "google-chrome"), "--headless", "--no-sandbox", "--disable-gpu", "--dump-dom"]
+    command += [f"--user-data-dir={tmp_path / 'profile'}", "--virtual-time-budget=60000", run.report_html.as_uri()]
+
+    shown = subprocess.run(command, capture_output=True, text=True, timeout=120, check=True).stdout
+
+    found = json.loads(unquote(re.search("FOUND([^ ]*?)END", shown)[1]))
+    assert list(found) == ["clips/a%20b.webm", "clips/%C3%BC%231.mp4", "clips/broken.mp4"]
+    assert all(address == link for address, (*_, link) in found.items())
+    vp9, h264, broken = (found[address][:5] for address in found)
+    assert vp9 == ["plays", 64, pytest.approx(1, abs=0.1), False, ""]
+    assert broken[0] == "fails"
+    for state, *_, is_hidden, told in (h264, broken):  # not every build of Chromium has a licence for H.264
+        assert is_hidden == (state == "fails")
+        assert told.startswith("This browser cannot play the clip") == (state == "fails")
+
+
+def test_a_printed_page_holds_every_table_to_its_last_column(tmp_path):
+    runs = write_runs(tmp_path)
+    write_reports(runs[0])
+    write_comparison_reports(runs, record_of("abc"), tmp_path / "out")
+    for folder in (runs[0].path, tmp_path / "out"):
+        page = folder / "report.html"
+        command = [program("chromium", "google-chrome"), "--headless", "--no-sandbox", "--disable-gpu"]
+        command += [f"--user-data-dir={tmp_path / 'profile'}", "--no-pdf-header-footer"]
+        subprocess.run(
+            [*command, f"--print-to-pdf={tmp_path / 'page.pdf'}", page.as_uri()],
+            capture_output=True,
+            timeout=120,
+            check=True,
+        )
+
+        printed = subprocess.run(
+            [program("pdftotext"), str(tmp_path / "page.pdf"), "-"], capture_output=True, text=True, check=True
+        ).stdout
+        tables = page.read_text().partition('id="ledger"')[0]  # of samples, what is shown is printed, as cards
+        cells = re.findall(r"<t[hd]\b[^>]*>(.*?)</t[hd]>", tables, re.DOTALL)
+        words = {word for cell in cells for word in unescape(re.sub("<[^>]*>", " ", cell)).split()}
+        assert len(words) > 40
+        assert words <= set(printed.split()), f"cut off in print: {words - set(printed.split())}"
+
+
 def test_a_spreadsheet_program_opens_the_workbook_and_shows_the_same_values(large, tmp_path):
     command = [program("soffice", "libreoffice"), f"-env:UserInstallation={(tmp_path / 'profile').as_uri()}"]
     command += ["--headless", "--convert-to", "ods", "--outdir", str(tmp_path), str(large.report_xlsx)]
@@ -148,3 +240,35 @@ def test_all_reports_say_the_same_verdict_of_it(large):
     assert start in rows_of(large.report_xlsx, "Trust")[1][2]
     assert start in large.report_html.read_text()
     assert start in (large.path / "report.md").read_text()
+
+
+@pytest.mark.parametrize(
+    ("engine", "packages"),
+    [("pdflatex", r"\usepackage[T1]{fontenc}\usepackage{lmodern}"), ("lualatex", r"\usepackage{fontspec}")],
+)
+def test_tex_sets_hostile_tables_and_prints_what_was_written(engine, packages, tmp_path):
+    texts = [text for text in PAYLOADS if len(text) < 1000]
+    tables = {text: render_latex((("Name", "n"), [[text, "1"], ["next", "2"]]), note=text) for text in texts}
+    # The fonts that TeX brings know no Chinese, Arabic or emoji: LuaLaTeX leaves those out, and pdfLaTeX was refused.
+    legible = [text for text, table in tables.items() if "does not know" not in table]
+    chosen = legible if engine == "pdflatex" else texts
+    body = "\n\\newpage\n".join(tables[text] for text in chosen)
+    source = (
+        f"\\documentclass{{article}}{packages}\\usepackage{{booktabs}}\\begin{{document}}\n{body}\\end{{document}}\n"
+    )
+    (tmp_path / "tables.tex").write_text(source)
+    command = [program(engine), "-interaction=nonstopmode", "-halt-on-error", "-no-shell-escape", "tables.tex"]
+
+    subprocess.run(command, cwd=tmp_path, capture_output=True, timeout=300, check=True)
+
+    printed = subprocess.run(
+        [program("pdftotext"), "-layout", "tables.pdf", "-"], cwd=tmp_path, capture_output=True, text=True, check=True
+    )
+    pages = [page.split("\n") for page in printed.stdout.split("\f")][: len(chosen)]
+    assert len(pages) == len(chosen)
+    for text, (_, row, _, note, *_) in zip(chosen, pages, strict=True):
+        if text in legible:
+            found = [
+                line.replace("’", "'").split() for line in (row.removesuffix("1"), note)
+            ]  # an apostrophe is curled
+            assert found == [as_printed(text).split()] * 2

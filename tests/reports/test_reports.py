@@ -1,6 +1,11 @@
 import dataclasses
+import re
 import shutil
+import signal
+import subprocess
+import sys
 import unicodedata
+from pathlib import Path
 
 import openpyxl
 import pytest
@@ -8,19 +13,21 @@ from tests.reports.latex import read_row, read_table, read_text
 from tests.reports.payloads import PAYLOADS
 from tests.reports.sample import EXERCISES, write_comparison, write_run
 
+import vidtune.evaluation
 from vidtune.core.durable import RecordLog, read_json, write_json
 from vidtune.core.errors import DataInvalid, RunCorrupt
 from vidtune.core.hashing import sha256_file
 from vidtune.reports import NotScored, write_reports
 from vidtune.reports._markdown import render_latex, render_markdown, write_summaries
 from vidtune.reports._page import render_page
+from vidtune.reports._trust import _CHECK_NAMES
 from vidtune.reports._view import read_run
 from vidtune.reports._workbook import write_workbook
 
 
 def test_every_report_is_written_and_named(reported):
     for name in (
-        "test_evaluation_report.xlsx",
+        "report.xlsx",
         "report.html",
         "report.md",
         "tables/scores.tex",
@@ -66,6 +73,8 @@ def test_page_workbook_markdown_and_latex_agree_to_the_last_digit_shown(reported
     assert f"| Exercise Identification | {share * 100:.1f} % |" in markdown
     assert f"BERT Similarity & {mean:.3f} &" in latex
     assert f"Exercise Identification & {share * 100:.1f} \\% &" in latex
+    groups = (reported.path / "tables" / "groups.tex").read_text()
+    assert "50.0 \\% & 25.0 \\% to 75.0 \\%" in groups  # of the leading score, which is a share
 
 
 def test_all_reports_say_the_same_verdict(reported):
@@ -143,10 +152,10 @@ def test_of_several_tries_of_a_sample_the_last_is_shown_once(tmp_path):
     assert len(view.failures[0].rows) == 1
 
 
-def test_a_run_without_scores_is_told_what_to_do(tmp_path):
+def test_a_run_without_scores_and_predictions_is_told_what_to_do(tmp_path):
     run = write_run(tmp_path / "run")
-    run.metrics.unlink()
-    run.scores.unlink()
+    for path in (run.metrics, run.scores, run.predictions):
+        path.unlink()
 
     with pytest.raises(NotScored, match=r"has no metrics.json. Run `vidtune evaluate"):
         write_reports(run)
@@ -166,6 +175,49 @@ def test_a_run_whose_scoring_was_stopped_gets_reports_that_say_so(tmp_path):
     assert told in (run.path / "report.md").read_text()
     assert "2 of 12 samples have no answer" in html
     assert openpyxl.load_workbook(run.report_xlsx)["Summary"]["B2"].value == 12
+
+
+KILLED = """
+import os, sys
+from pathlib import Path
+from vidtune.evaluation import EvaluateConfig, _score, score_predictions
+
+def die(*_, **__):
+    os.kill(os.getpid(), 9)
+
+if sys.argv[2] == "before scores":
+    score_predictions(Path(sys.argv[1]), EvaluateConfig(with_bert=False), progress=die)
+_score.write_json = die
+score_predictions(Path(sys.argv[1]), EvaluateConfig(with_bert=False))
+"""
+
+
+@pytest.mark.parametrize(
+    ("point", "told"),
+    [
+        ("before scores", "Scoring never ended, or was never begun: no mean, interval or trust check is known."),
+        ("before means", "Scoring was stopped before its end: no mean, interval or trust check is known."),
+    ],
+)
+def test_a_killed_evaluation_leaves_a_run_whose_reports_say_what_is_missing(tmp_path, point, told):
+    run = write_run(tmp_path / "run")
+    run.metrics.unlink()
+    run.scores.unlink()
+
+    killed = subprocess.run(
+        [sys.executable, "-c", KILLED, str(run.path), point], capture_output=True, timeout=120, check=False
+    )
+
+    assert killed.returncode == -signal.SIGKILL, killed.stderr.decode()
+    assert run.scores.exists() == (point == "before means")
+    write_reports(run)
+    html = run.report_html.read_text()
+    assert told in html
+    assert told in (run.path / "report.md").read_text()
+    assert html.count('<tr class="head">') == 12, "every answer is shown"
+    assert "2 of 12 samples have no answer" in html
+    trust = [cell.value for row in openpyxl.load_workbook(run.report_xlsx)["Trust"] for cell in row]
+    assert any(str(cell).startswith(told) for cell in trust)
 
 
 def test_scores_that_are_newer_than_their_means_are_said(tmp_path):
@@ -308,7 +360,7 @@ def test_a_text_with_half_a_character_does_not_stop_the_reports(tmp_path):
 
 def as_printed(text):
     """Return a text as a table can show it: one line, composed, without what is invisible."""
-    replaced = "".join("\ufffd" if character in "\x00\x07\x1b\ufffe\uffff" else character for character in text)
+    replaced = "".join("?" if character in "\x00\x07\x1b\ufffd\ufffe\uffff" else character for character in text)
     line = " ".join(unicodedata.normalize("NFC", replaced).split())
     return "".join(character for character in line if unicodedata.category(character)[0] != "C")
 
@@ -361,12 +413,13 @@ def test_the_reader_of_these_tests_finds_what_is_not_escaped():
     assert read_row(r"a \& b & c \\") == ["a & b", "c"]
 
 
-def test_characters_beyond_pdflatex_are_announced():
+def test_a_table_says_what_it_needs_to_be_set():
     def first_line(text):
         return render_latex((("Name",), [[text]])).splitlines()[0]
 
-    assert first_line("zażółć – „gęślą“") == r"\begin{tabular}{l}"
-    assert first_line("日本語").startswith("% Holds characters that pdfLaTeX does not know")
+    assert first_line("zażółć – „gęślą“").endswith(r"with pdfLaTeX also \usepackage[T1]{fontenc}.")
+    for beyond in ("日本語", "ħ", "a − b"):
+        assert "that pdfLaTeX does not know: use LuaLaTeX or XeLaTeX" in first_line(beyond)
 
 
 def test_markdown_holds_hostile_text_as_text(tmp_path):
@@ -399,3 +452,14 @@ def test_ten_thousand_samples_make_all_reports(tmp_path):
 
 def test_classes_of_the_sample_are_those_of_the_metrics(reported):
     assert [row["label"] for row in read_json(reported.metrics)["per_class"]] == list(EXERCISES)
+
+
+def test_every_trust_check_has_a_name_for_people():
+    found = {
+        name
+        for path in Path(vidtune.evaluation.__file__).parent.glob("_trust*.py")
+        for name in re.findall(r'Finding\(\s*"(\w+)"', path.read_text())
+    }
+
+    assert len(found) > 10
+    assert found <= set(_CHECK_NAMES)

@@ -19,6 +19,7 @@ _COMMANDS = {
     "train": ("vidtune.cli._train:train", "Fine-tune a model as a recipe says."),
     "predict": ("vidtune.cli._predict:predict", "Run a model over a data set."),
     "evaluate": ("vidtune.cli._evaluate:evaluate", "Score predictions and write the reports."),
+    "report": ("vidtune.cli._report:report", "Make every report of scored runs again."),
     "compare": ("vidtune.cli._compare:compare", "Compare runs on the same samples."),
     "card": ("vidtune.cli._card:card", "Write the model card of a training run."),
     "merge": ("vidtune.cli._merge:merge", "Work an adapter into its base, with a certificate."),

@@ -66,7 +66,7 @@ class DemoSummary:
             "Generated clips: this shows that the machinery works, not how real patients would fare.",
         ]
         lines += ["", f"Page      {self.folder / 'runs/tuned/report.html'}"]
-        lines += [f"Workbook  {self.folder / 'runs/tuned/test_evaluation_report.xlsx'}"]
+        lines += [f"Workbook  {self.folder / 'runs/tuned/report.xlsx'}"]
         lines += ["", "Time      " + ", ".join(f"{name} {seconds:.0f} s" for name, seconds in self.stages_s.items())]
         lines += [f"Total     {sum(self.stages_s.values()):.0f} s"]
         return "\n".join(lines)

@@ -44,7 +44,6 @@ if TYPE_CHECKING:
 @click.option(
     "--use-bert", "--use_bert", "use_bert", is_flag=True, hidden=True, help="The default; kept for old scripts."
 )
-@click.option("--report-only", is_flag=True, help="Score nothing; make the reports again from what is there.")
 @beside_options
 @json_option
 def evaluate(
@@ -60,7 +59,6 @@ def evaluate(
     near_copies: bool | None,
     no_bert: bool,
     use_bert: bool,
-    report_only: bool,
     as_json: bool,
     **options: Any,
 ) -> None:
@@ -77,11 +75,6 @@ def evaluate(
         raise click.UsageError("--no-bert and --use-bert exclude each other.")
     if limit is not None and probe is None:
         raise click.UsageError("--limit has no effect without --probe.")
-    if report_only:
-        from vidtune.cli._reports import rebuild_reports
-
-        rebuild_reports(sources, baseline, as_json)
-        return
     beside = BesideScores(options, sources, baseline)
     results = {}
     with progress_bar() as progress:

@@ -113,7 +113,12 @@ class RunDirectory:
 
     @property
     def report_xlsx(self) -> Path:
-        """The workbook, under the name the QVED pipeline gave it."""
+        """The workbook."""
+        return self.path / "report.xlsx"
+
+    @property
+    def report_xlsx_compat(self) -> Path:
+        """The same workbook under the name that the QVED pipeline gave it."""
         return self.path / "test_evaluation_report.xlsx"
 
     @property

@@ -20,7 +20,8 @@ def check_error_sentences(evidence: Evidence) -> Finding | None:
     suspicious = [sample.text or "" for sample in evidence.answered if _LOOKS_LIKE_ERROR.match(sample.text or "")]
     if not suspicious:
         return None
-    message = f"{len(suspicious)} answers read like error messages and were scored as answers: {suspicious[0]!r:.80}."
+    shown = _quoted(suspicious[0], 80)
+    message = f"{len(suspicious)} answers read like error messages and were scored as answers: {shown}."
     return Finding("error_sentences", "fail", message)
 
 
@@ -35,7 +36,7 @@ def check_collapse(evidence: Evidence) -> Finding | None:
     share, true_share = count / len(answered), answers.most_common(1)[0][1] / len(answered)
     message = (
         f"{len(texts):,} distinct predictions for {len(answers):,} distinct answers; "
-        f"the commonest, {text!r:.60}, is {share:.0%} of all (the commonest answer: {true_share:.0%})."
+        f"the commonest, {_quoted(text, 60)}, is {share:.0%} of all (the commonest answer: {true_share:.0%})."
     )
     if len(answers) > 1 and share >= max(_COLLAPSE_FAIL, true_share + 0.05):
         return Finding("collapse", "fail", "The model says nearly the same for every clip. " + message)
@@ -117,3 +118,8 @@ def _describe_few(prefix: str, kind: str, pairs: Sequence[tuple[str, str]]) -> s
             told = f"{prefix.replace('_', ' ')}s for {kind!r:.60} are {names}, of {len(truths)} true ones"
             return f"{share:.0%} of the {told}"
     return ""
+
+
+def _quoted(text: str, max_length: int) -> str:
+    """Return an answer as it is named in a sentence, cut visibly where it is long."""
+    return repr(text if len(text) <= max_length else text[: max_length - 1] + "…")

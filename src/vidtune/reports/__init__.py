@@ -22,7 +22,7 @@ __all__ = ["NotScored", "NotTrained", "render_card", "write_comparison_reports",
 def write_reports(
     run: RunDirectory, *, baseline: RunDirectory | None = None, progress: Progress = silent
 ) -> list[Path]:
-    """Write every report of a scored run and return where they lie.
+    """Write every report of a run and return where they lie; of one without scores, what there is.
 
     The same run directory gives the same bytes. Reports can be made again at any time; nothing but them is written.
 
@@ -36,12 +36,12 @@ def write_reports(
         draw, the folder of figures.
 
     Raises:
-        NotScored: If the run was not evaluated yet.
+        NotScored: If there are neither scores nor predictions.
         DataInvalid: If its metrics are of another schema, or the predictions they are about are not there.
         RunCorrupt: If a record file is damaged.
         DiskFull: If there is no room; reports that were there before stay as they were.
     """
-    view = read_run(run, baseline)
+    view = read_run(run, baseline, unscored=True)
     sections = build_sections(view)
     writers = (write_workbook, write_page, write_summaries, write_figures)
     parts: set[Path] = set()

@@ -102,6 +102,12 @@ class Book:
         for column, text in enumerate(texts):
             sheet.write_string(at, column, cell_text(text), self.wrap)
 
+    def write_sentence(self, sheet: Any, at: int, text: str, widths: Sequence[float]) -> None:
+        """Write one wrapped text across columns of ``widths``, so that it makes no column and no printed page wider."""
+        sheet.set_row(at, height_pt([text], [sum(widths)]))
+        sheet.merge_range(at, 0, at, len(widths) - 1, "", self.wrap)
+        sheet.write_string(at, 0, cell_text(text), self.wrap)
+
     def close(self) -> bytes:
         """Return the finished workbook."""
         self.book.close()

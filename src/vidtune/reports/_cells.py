@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 from vidtune.metrics import Thresholds
@@ -12,7 +12,11 @@ CELL_LIMIT = 32_767
 """Characters a workbook cell can hold."""
 
 _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
-_BASELINES = {"blind_prior": "Without looking", "per_exercise_majority": "Knowing only the exercise"}
+_BASELINES = {
+    "blind_prior": "Without looking",
+    "nearest_training": "Recalling training data",
+    "per_exercise_majority": "Knowing only the exercise",
+}
 
 
 def cell_text(text: str) -> str:
@@ -65,17 +69,18 @@ def corpus_rows(corpus: Mapping[str, Mapping[str, Any]]) -> list[list[str]]:
     ]
 
 
-def group_rows(groups: Sequence[Mapping[str, Any]]) -> list[list[str]]:
+def group_rows(metrics: Mapping[str, Any]) -> list[list[str]]:
     """Return the leading metric by group as rows: by what, group, mean, interval, n; one answer only is marked."""
+    kind = next((summary["kind"] for summary in metrics["metrics"].values()), "score")
     return [
         [
             str(row["by"]).replace("_", " "),
             str(row["group"]) + (" (always the same answer)" if row["is_single_answer"] else ""),
-            f"{row['mean']:.3f}",
-            "-" if row["ci_low"] is None else f"{row['ci_low']:.3f} to {row['ci_high']:.3f}",
+            number(row["mean"], kind),
+            "-" if row["ci_low"] is None else interval(row["ci_low"], row["ci_high"], kind),
             str(row["num_scored"]),
         ]
-        for row in groups
+        for row in metrics.get("groups") or []
     ]
 
 

@@ -109,7 +109,7 @@ def _draw_confusion(name: str, block: Mapping[str, Any]) -> Any:
     axes.set_xlabel("named by the model", fontsize=9)
     axes.set_ylabel("true", fontsize=9)
     bar = figure.colorbar(image, ax=axes, shrink=0.6)
-    bar.set_label("% of the row (figures: samples)", fontsize=8)
+    bar.set_label("% of the row\n(figures: samples)", fontsize=8)
     return figure
 
 

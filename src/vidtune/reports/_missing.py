@@ -27,7 +27,7 @@ def describe_unfinished(num_predicted: int, expected: int | None) -> str:
 
 
 def metrics_of_stopped(run: RunDirectory) -> dict[str, Any]:
-    """Return metrics without a single mean, for a run whose scoring was stopped before it wrote them."""
+    """Return metrics without a single mean, for a run that was not scored or whose scoring was stopped."""
     records = read_records(run.predictions)
     errors = Counter(record["error"]["code"] for record in records if not record["is_ok"])
     return {
@@ -46,8 +46,12 @@ def metrics_of_stopped(run: RunDirectory) -> dict[str, Any]:
         "confusion": None,
         "timing": {},
         "trust": [],
-        "verdict": {"headline": "Not scored: scoring was stopped before its end.", "sentences": []},
+        "verdict": {"headline": f"Not scored: {_why_unscored(run)}.", "sentences": []},
     }
+
+
+def _why_unscored(run: RunDirectory) -> str:
+    return "scoring was stopped before its end" if run.scores.exists() else "scoring never ended, or was never begun"
 
 
 def find_missing(
@@ -66,8 +70,8 @@ def find_missing(
         )
     elif not run.metrics.exists():
         sentences.append(
-            f"Scoring was stopped before its end: no mean, interval or trust check is known. "
-            f"Run `vidtune evaluate {run.name}` again."
+            f"{_why_unscored(run).capitalize()}: no mean, interval or trust check is known. "
+            f"Run `vidtune evaluate {run.name}`{' again' if run.scores.exists() else ''}."
         )
     elif not _are_summed_up(metrics, scores):
         sentences.append(

@@ -55,7 +55,7 @@ def render_page(view: RunView, sections: Sequence[Section] = ()) -> str:
         comparison_units=_CLUSTER_WORDS.get((view.comparison or {}).get("cluster", ""), "groups"),
         comparison_rows=list(_comparison_rows(view)),
         corpus=corpus_rows(view.metrics.get("corpus") or {}),
-        groups=group_rows(view.metrics.get("groups") or []),
+        groups=group_rows(view.metrics),
         histograms=[found for name, row in view.text_scores.items() if (found := histogram(view, name, row))],
         blocks=[class_block(view, name, block) for name, block in view.blocks.items() if block["per_class"]],
         seen=seen_facts(view),
@@ -82,7 +82,8 @@ def _trust(checks: Iterable[Mapping[str, str]]) -> dict[str, Any]:
     elif counts["fail"]:
         status, words = "fail", f"Not yet. {counts['fail']} of {len(ordered)} checks found a problem."
     elif counts["warn"]:
-        status, words = "warn", f"With care. {counts['warn']} of {len(ordered)} checks raise a doubt."
+        raised = "raises" if counts["warn"] == 1 else "raise"
+        status, words = "warn", f"With care. {counts['warn']} of {len(ordered)} checks {raised} a doubt."
     else:
         status, words = "ok", f"As far as it was checked: all {len(ordered)} checks are fine."
     told = [{**check, "name": check_name(check)} for check in ordered]

@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from vidtune.reports._book import Book, height_pt
+from vidtune.reports._book import Book
 from vidtune.reports._cells import cell_text, interval, number, p_value, printable, signed, signed_interval
 from vidtune.reports._grid import Section
 from vidtune.reports._rows import Value
 from vidtune.reports._tables import class_text, class_words
+from vidtune.reports._trust import CHECK_WORDS, check_name
 from vidtune.reports._view import RunView
 
 _SHEET_LIMIT = 31
@@ -58,9 +59,7 @@ def write_section(book: Book, section: Section) -> None:
         sheet.set_column(column, column, width)
     at = 1
     for sentence in (section.lead, *section.notes):
-        sheet.set_row(at, height_pt([sentence], [sum(widths)]))
-        sheet.merge_range(at, 0, at, len(widths) - 1, "", book.wrap)
-        sheet.write_string(at, 0, cell_text(sentence), book.wrap)
+        book.write_sentence(sheet, at, sentence, widths)
         at += 1
     for grid in section.tables:
         sheet.write_string(at + 1, 0, cell_text(grid.title), book.title)
@@ -111,7 +110,7 @@ def _write_comparison(book: Book, view: RunView) -> None:
         at += 1
     for sentence in comparison["verdict"]["sentences"]:
         at += 1
-        sheet.write_string(at, 0, cell_text(sentence), book.plain)
+        book.write_sentence(sheet, at, sentence, widths)
 
 
 def _write_trust(book: Book, view: RunView) -> None:
@@ -119,8 +118,11 @@ def _write_trust(book: Book, view: RunView) -> None:
     sheet = book.add_sheet("Trust", list(zip(("What", "Result", "In words"), widths, strict=True)))
     verdict = view.metrics["verdict"]
     lines = [("verdict", "", sentence) for sentence in [verdict["headline"], *verdict["sentences"]]]
-    lines += [("incomplete", "warn", sentence) for sentence in view.missing]
-    lines += [(check["check"], check["status"], check["message"]) for check in view.metrics["trust"]]
+    lines += [("incomplete", CHECK_WORDS["warn"], sentence) for sentence in view.missing]
+    lines += [
+        (check_name(check), CHECK_WORDS.get(check["status"], check["status"]), check["message"])
+        for check in view.metrics["trust"]
+    ]
     for summary in view.summaries.values():
         kind = summary["kind"]
         bounds = interval(summary["ci_low"], summary["ci_high"], kind)

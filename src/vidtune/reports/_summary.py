@@ -60,7 +60,7 @@ class Summary:
                 self._share(name, summary)
         for title, rows in (
             ("Over the whole set", corpus_rows(metrics.get("corpus") or {})),
-            ("By group", group_rows(metrics.get("groups") or [])),
+            ("By group", group_rows(metrics)),
         ):
             if rows:
                 self._block(title)

@@ -40,7 +40,7 @@ def run_tables(view: RunView) -> list[Grid]:
     """Return the tables of scores, of the comparison, of the classes and of time."""
     found = [_grid("scores", "Scores", _SCORES, _score_rows(view))]
     found.append(_grid("corpus", "Over the whole set", _CORPUS, corpus_rows(view.metrics.get("corpus") or {})))
-    found.append(_grid("groups", "By group", _GROUPS, group_rows(view.metrics.get("groups") or [])))
+    found.append(_grid("groups", "By group", _GROUPS, group_rows(view.metrics)))
     if view.comparison:
         header = ("Score", view.comparison["a"], view.comparison["b"], "Difference", "95 % interval", "p", "Pairs")
         found.append(_grid("comparison", "Before and after", header, _pair_rows(view)))

@@ -9,15 +9,22 @@ _CHECK_NAMES = {
     "blind_prior": "comparison with not looking",
     "clusters": "number of people",
     "collapse": "variety of answers",
+    "condition": "what the model was shown",
     "empty": "empty answers",
+    "error_sentences": "messages in place of answers",
     "errors": "failed clips",
     "exercise_rules": "two rules for the exercise",
+    "few_answers": "answers that stand for many",
     "finished": "how much was predicted",
     "frames": "frames seen",
     "leakage": "training data",
+    "likeness": "wording against meaning",
+    "nearest_training": "comparison with recalling the training data",
     "scorers": "rules of right and wrong",
+    "single_class": "questions with one answer",
     "truncated": "answers cut off",
     "unparsed": "answers that choose nothing",
+    "video_use": "use of the video",
 }
 
 

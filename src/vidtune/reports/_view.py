@@ -150,17 +150,22 @@ class RunView:
         return self.comparison["metrics"].get(name) if self.comparison else None
 
 
-def read_run(run: RunDirectory, baseline: RunDirectory | None = None) -> RunView:
-    """Read a scored run.
+def read_run(run: RunDirectory, baseline: RunDirectory | None = None, *, unscored: bool = False) -> RunView:
+    """Read a scored run. One whose scoring was stopped after its scores were written is read, without any mean.
+
+    Args:
+        run: The run directory.
+        baseline: Run of the untuned model over the same samples.
+        unscored: Read a run that has predictions and no scores too.
 
     Raises:
-        NotScored: If the run has no scores yet. One whose scoring was stopped is read, without any mean.
+        NotScored: If the run has no scores, or with ``unscored`` no predictions either.
         DataInvalid: If its metrics are of a schema this version does not know.
         RunCorrupt: If a record file is damaged.
     """
     if run.metrics.exists():
         metrics = read_json(run.metrics)
-    elif run.scores.exists() and run.predictions.exists():
+    elif run.predictions.exists() and (unscored or run.scores.exists()):
         metrics = metrics_of_stopped(run)
     else:
         raise NotScored(f"{run.path} has no {run.metrics.name}.", f"Run `vidtune evaluate {run.path}` first.")
@@ -182,7 +187,8 @@ def read_run(run: RunDirectory, baseline: RunDirectory | None = None) -> RunView
         for number, record in enumerate(read_records(predictions), start=1)
     )
     known = _read_baseline(baseline) if baseline else None
-    comparison = read_json(run.comparison) if run.comparison.exists() else None
+    # Without means there is nothing that a comparison could still be about.
+    comparison = read_json(run.comparison) if run.comparison.exists() and run.metrics.exists() else None
     environment = read_json(run.environment) if run.environment.exists() else {}
     missing = find_missing(run, predictions, metrics, environment, [row.scores for row in rows])
     if comparison is not None and known is not None and not _belongs(comparison, rows, known, metrics):

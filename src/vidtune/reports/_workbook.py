@@ -20,9 +20,10 @@ RESULTS = "Test Evaluation Results"
 
 
 def write_workbook(view: RunView, sections: Sequence[Section] = ()) -> None:
-    """Write the workbook of a scored run, atomically. The same run gives the same bytes."""
+    """Write the workbook of a scored run under both of its names, atomically. The same run gives the same bytes."""
     content = render_workbook(view, sections)
-    write_atomic(view.run.report_xlsx, content)
+    for path in (view.run.report_xlsx, view.run.report_xlsx_compat):
+        write_atomic(path, content)
 
 
 def render_workbook(view: RunView, sections: Sequence[Section] = ()) -> bytes:

@@ -36,8 +36,7 @@ def write_comparison_reports(
 
     Args:
         runs: Two or more scored runs over the same samples; the first is what the others are compared with.
-        record: Their comparison: ``pairs``, each with ``a``, ``b``, ``metric``, ``difference``, ``interval``, ``p``,
-            ``adjusted_p`` and ``test``; and ``friedman``, or null. The record of two runs is understood too.
+        record: Their comparison, as ``vidtune compare`` writes it: of two runs or of many.
         folder: Gets the reports.
         progress: Told after each report.
 

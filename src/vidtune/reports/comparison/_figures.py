@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from itertools import combinations
+from textwrap import wrap
 from typing import TYPE_CHECKING, Any
 
 from vidtune.reports._plot import MARKERS, SERIES, SOFT, begin, finish, plain_label
@@ -16,6 +18,18 @@ if TYPE_CHECKING:
     from vidtune.reports.comparison._read import Compared
 
 _MAX_ROWS = 40
+
+
+@dataclass(frozen=True)
+class Dimension:
+    """One axis of the radar."""
+
+    label: str
+    kind: str
+    """``proportion`` or ``score``: how its values are written."""
+
+    values: tuple[float, ...]
+    """Of each run, from 0 to 1."""
 
 
 def draw_scores(compared: Compared) -> Any:
@@ -80,12 +94,14 @@ def draw_wins(compared: Compared) -> Any:
     return finish(figure, axes, 3)
 
 
-def draw_radar(compared: Compared, dimensions: Sequence[tuple[str, Sequence[float]]]) -> Any:
-    """Draw every dimension on its own axis from 0 in the middle to 1."""
+def draw_radar(compared: Compared, dimensions: Sequence[Dimension]) -> Any:
+    """Draw every dimension on its own axis from 0 in the middle to 1, clockwise from the top."""
     figure, axes = begin(6.6, 6.2, subplot_kw={"projection": "polar"})
+    axes.set_theta_offset(math.pi / 2)
+    axes.set_theta_direction(-1)
     angles = [2 * math.pi * at / len(dimensions) for at in range(len(dimensions))]
     for index, name in enumerate(compared.names):
-        values = [row[1][index] for row in dimensions]
+        values = [one.values[index] for one in dimensions]
         axes.plot(
             [*angles, angles[0]],
             [*values, values[0]],
@@ -95,11 +111,18 @@ def draw_radar(compared: Compared, dimensions: Sequence[tuple[str, Sequence[floa
             linewidth=1.5,
             label=plain_label(name),
         )
-    axes.set_xticks(angles, [plain_label(label, 24) for label, _ in dimensions], fontsize=8)
-    axes.tick_params(axis="x", pad=18)
+    axes.set_xticks(angles, [""] * len(angles))
+    for angle, one in zip(angles, dimensions, strict=True):
+        # Beside the circle, not centred on its line: a centred name would run into it.
+        across, up = math.sin(angle), math.cos(angle)
+        horizontal = "center" if abs(across) < 0.2 else "left" if across > 0 else "right"
+        vertical = "center" if abs(up) < 0.9 else "bottom" if up > 0 else "top"
+        name = "\n".join(wrap(plain_label(one.label), 16))
+        axes.text(angle, 1.05, name, ha=horizontal, va=vertical, fontsize=8)
     axes.spines["polar"].set_color("#bbbbbb")
     axes.grid(color="#dddddd")
     axes.set_ylim(0, 1)
+    axes.set_rlabel_position(180 / len(dimensions))
     axes.set_yticks([0.25, 0.5, 0.75, 1.0], ["0.25", "0.5", "0.75", "1"], fontsize=7, color=SOFT)
     return finish(figure, axes, 3)
 
@@ -132,7 +155,7 @@ def draw_pareto(compared: Compared) -> Any:
     if not known or not compared.leading:
         return None
     scores = [view.summaries[compared.leading] for view in compared.views]
-    figure, grid = begin(4.4 * len(known), 4.0, ncols=len(known), squeeze=False)
+    figure, grid = begin(1.9 + 1.9 * len(known), 3.2, ncols=len(known), squeeze=False, sharey=True)
     for axes, (label, values) in zip(grid[0], known, strict=True):
         means = [float(one["mean"]) for one in scores]
         edge = sorted((values[at], means[at]) for at in pareto(values, means))
@@ -141,12 +164,13 @@ def draw_pareto(compared: Compared) -> Any:
             if one["ci_low"] is not None:
                 axes.plot([value] * 2, [one["ci_low"], one["ci_high"]], color=_colour(index), linewidth=1.5)
             axes.plot([value], [one["mean"]], _marker(index), color=_colour(index), label=plain_label(name))
-        axes.set_xlabel(label)
+        axes.set_xlabel(label, fontsize=9)
+        axes.locator_params(axis="x", nbins=4)
         axes.set_xlim(0, 1.15 * max(values) or 1)
         axes.set_ylim(-0.02, 1.02)
     label = plain_label(str(compared.metrics[compared.leading]["label"]))
-    grid[0][0].set_ylabel(f"{label}, mean and 95 % interval", fontsize=8)
-    return finish(figure, grid[0][0], 2)
+    grid[0][0].set_ylabel(f"{label},\nmean and 95 % interval", fontsize=8)
+    return finish(figure, grid[0][0], 3)
 
 
 def pareto(costs: Sequence[float], scores: Sequence[float]) -> list[int]:

@@ -5,7 +5,7 @@ The record is plain JSON, made by scoring; here it is only read. That of two run
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -56,8 +56,6 @@ def read_pairs(record: Mapping[str, Any]) -> list[Pair]:
     Raises:
         DataInvalid: If the record is neither.
     """
-    if isinstance(record.get("pairs"), Sequence):
-        return [_pair(one) for one in record["pairs"]]
     if isinstance(record.get("metrics"), Mapping):
         return list(_two_runs(record) if "a" in record else _many_runs(record))
     raise DataInvalid("the comparison holds no pairs.", "Run `vidtune compare` again.")
@@ -65,39 +63,7 @@ def read_pairs(record: Mapping[str, Any]) -> list[Pair]:
 
 def read_rankings(record: Mapping[str, Any]) -> list[Ranking]:
     """Return the rankings of a record; none for two runs or too few groups."""
-    found = record.get("friedman")
-    if not isinstance(found, Mapping):
-        return [] if "a" in record else list(_rankings_of_many(record))
-    by_metric = found if all(isinstance(one, Mapping) for one in found.values()) and found else {"": found}
-    return [
-        Ranking(
-            metric=str(metric or one.get("metric", "")),
-            statistic=one.get("statistic"),
-            p=one.get("p"),
-            average_ranks=dict(one["average_ranks"]),
-            critical_difference=one.get("critical_difference"),
-        )
-        for metric, one in by_metric.items()
-        if isinstance(one.get("average_ranks"), Mapping)
-    ]
-
-
-def _pair(one: Mapping[str, Any]) -> Pair:
-    low, high = one.get("interval") or (None, None)
-    return Pair(
-        a=str(one["a"]),
-        b=str(one["b"]),
-        metric=str(one["metric"]),
-        difference=float(one["difference"]),
-        low=low,
-        high=high,
-        p=one.get("p"),
-        adjusted_p=one.get("adjusted_p"),
-        test=str(one.get("test") or ""),
-        num_pairs=one.get("num_pairs"),
-        num_better=one.get("num_better"),
-        num_worse=one.get("num_worse"),
-    )
+    return [] if "a" in record else list(_rankings_of_many(record))
 
 
 def _two_runs(record: Mapping[str, Any]) -> Iterator[Pair]:
@@ -139,7 +105,7 @@ def _many_runs(record: Mapping[str, Any]) -> Iterator[Pair]:
 
 
 def _rankings_of_many(record: Mapping[str, Any]) -> Iterator[Ranking]:
-    for metric, row in (record.get("metrics") or {}).items():
+    for metric, row in record["metrics"].items():
         ranking = row.get("ranking")
         if ranking:
             names = [str(system["name"]) for system in row["systems"]]

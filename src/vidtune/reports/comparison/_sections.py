@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import combinations
+from typing import Any
 
 from vidtune.metrics import mean_interval
-from vidtune.reports._cells import interval, number, p_value, percent, signed, signed_interval
+from vidtune.reports._cells import interval, number, p_value, signed, signed_interval
 from vidtune.reports._grid import Grid, Section, Span
 from vidtune.reports._tables import class_text, class_words
 from vidtune.reports._view import Row
 from vidtune.reports.comparison import _figures
+from vidtune.reports.comparison._figures import Dimension
 from vidtune.reports.comparison._pairs import Pair
 from vidtune.reports.comparison._read import Compared
 
@@ -84,7 +86,8 @@ def _pairs(compared: Compared) -> Section:
     header = ("Score", "A", "B", "B less A", "95 % interval", "p", "Adjusted p", "Pairs", "B is")
     tests = sorted({pair.test for pair in compared.pairs if pair.test})
     notes = [f"Test: {', '.join(tests)}."] if tests else []
-    notes.append(f"{len(compared.shared):,} samples were answered by all {len(compared.names)} runs.")
+    everyone = "both runs" if len(compared.names) == 2 else f"all {len(compared.names)} runs"
+    notes.append(f"{len(compared.shared):,} samples were answered by {everyone}.")
     return Section(
         name="pairs",
         title="In pairs",
@@ -99,12 +102,12 @@ def _pairs(compared: Compared) -> Section:
 
 
 def _ranks(compared: Compared) -> Section | None:
-    rankings = [one for one in compared.rankings if not one.metric or one.metric in compared.metrics]
+    rankings = [one for one in compared.rankings if one.metric in compared.metrics]
     if not rankings:
         return None
     rows, notes = [], []
     for ranking in rankings:
-        label = str(compared.metrics.get(ranking.metric, {}).get("label", "All scores"))
+        label = str(compared.metrics[ranking.metric]["label"])
         ordered = sorted(ranking.average_ranks.items(), key=lambda item: item[1])
         rows += [(label, name, f"{rank:.2f}") for name, rank in ordered]
         least = ranking.critical_difference
@@ -147,26 +150,30 @@ def wins_of(pair: Pair | None) -> tuple[int, int, int] | None:
     return pair.num_better, pair.num_pairs - pair.num_better - pair.num_worse, pair.num_worse
 
 
-def dimensions_of(compared: Compared) -> list[tuple[str, list[float]]]:
+def dimensions_of(compared: Compared) -> list[Dimension]:
     """Return what the radar has as its axes: scores and slots from 0 to 1 that every run has."""
     found = [
-        (str(summary["label"]), [float(view.summaries[metric]["mean"]) for view in compared.views])
+        Dimension(
+            str(summary["label"]),
+            str(summary["kind"]),
+            tuple(float(view.summaries[metric]["mean"]) for view in compared.views),
+        )
         for metric, summary in compared.metrics.items()
     ]
     first = compared.views[0].metrics.get("corpus") or {}
-    for name, row in first.items():
+    for name in first:
         others = [(view.metrics.get("corpus") or {}).get(name) for view in compared.views]
         if name.startswith("slot_") and all(others):
-            found.append((name.replace("_", " "), [float(other["value"]) for other in others if other]))
-        del row
-    return [(label, values) for label, values in found if all(0 <= value <= 1 for value in values)]
+            values = tuple(float(other["value"]) for other in others if other)
+            found.append(Dimension(name.replace("_", " "), "score", values))
+    return [one for one in found if all(0 <= value <= 1 for value in one.values)]
 
 
 def _dimensions(compared: Compared) -> Section | None:
     dimensions = dimensions_of(compared)
     if len(dimensions) < 3:
         return None
-    rows = tuple((label, *(f"{value:.3f}" for value in values)) for label, values in dimensions)
+    rows = tuple((one.label, *(number(value, one.kind) for value in one.values)) for one in dimensions)
     return Section(
         name="dimensions",
         title="Dimensions",
@@ -187,9 +194,7 @@ def _classes(compared: Compared) -> Section | None:
             by_class.setdefault(label, []).append(rows)
     if not by_class:
         return None
-    told = tuple(
-        row for label in sorted(by_class) for row in _class_rows(compared, label, by_class[label], summary["field"])
-    )
+    told = tuple(row for label in sorted(by_class) for row in _class_rows(compared, label, by_class[label], summary))
     header = ("Class", "n", "Run", "Mean", f"Less {compared.names[0]}", "95 % interval")
     return Section(
         name="classes",
@@ -204,8 +209,9 @@ def _classes(compared: Compared) -> Section | None:
 
 
 def _class_rows(
-    compared: Compared, label: str, samples: Sequence[Sequence[Row]], field: str
+    compared: Compared, label: str, samples: Sequence[Sequence[Row]], summary: Mapping[str, Any]
 ) -> Iterator[tuple[str, ...]]:
+    field, kind = summary["field"], summary["kind"]
     values = [[float(rows[at].scores[field]) for rows in samples] for at in range(len(compared.names))]
     clusters = [str(rows[0].record["subject"] or rows[0].record["video"]) for rows in samples]
     for at, name in enumerate(compared.names):
@@ -214,9 +220,9 @@ def _class_rows(
         if at:
             differences = [after - before for before, after in zip(values[0], values[at], strict=True)]
             found = mean_interval(differences, clusters, num_resamples=_NUM_RESAMPLES)
-            change = signed(sum(differences) / len(differences), "proportion")
-            bounds = signed_interval(found.low, found.high, "proportion")
-        yield (class_text(label), str(len(samples)), name, percent(mean), change, bounds)
+            change = signed(sum(differences) / len(differences), kind)
+            bounds = signed_interval(found.low, found.high, kind)
+        yield (class_text(label), str(len(samples)), name, number(mean, kind), change, bounds)
 
 
 def _cost(compared: Compared) -> Section:

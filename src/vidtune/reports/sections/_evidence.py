@@ -13,13 +13,19 @@ from vidtune.reports._view import RunView
 _MAX_DEPTH = 3
 
 
-def read_folder(folder: Path) -> Iterator[tuple[str, Any, str]]:
-    """Yield (name, value, problem) of each JSON file; value is None where it cannot be read."""
+def read_folder(folder: Path) -> Iterator[tuple[str, Mapping[str, Any], str]]:
+    """Yield (name, record, problem) of each JSON file; where there is a problem, the record is empty."""
     for path in sorted(folder.glob("*.json")):
+        told = f"{folder.name}/{path.name}"
         try:
-            yield path.stem, read_json(path), ""
+            found = read_json(path)
         except VidtuneError as exc:
-            yield path.stem, None, f"{folder.name}/{path.name} cannot be read: {exc.problem}"
+            yield path.stem, {}, f"{told} cannot be read: {exc.problem}"
+            continue
+        if isinstance(found, Mapping):
+            yield path.stem, found, ""
+        else:
+            yield path.stem, {}, f"{told} holds no record."
 
 
 def about_other_predictions(view: RunView, what: str, value: Mapping[str, Any]) -> list[str]:

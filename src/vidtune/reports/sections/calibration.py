@@ -87,10 +87,11 @@ def _draw(bins: list[dict[str, Any]], num: int) -> Any:
         linewidth=1,
         label=f"this model, n = {num:,} (at each dot: its n)",
     )
-    for one in bins:
+    for index, one in enumerate(bins):
         place = (one["confidence"], one["accuracy"])
         axes.plot([place[0]] * 2, _bounds(one), color=INK, alpha=0.35, linewidth=4, solid_capstyle="round")
-        axes.annotate(f"{one['num']:,}", place, (5, 3), textcoords="offset points", fontsize=8)
+        beside = (5, -10) if index % 2 else (5, 3)  # neighbours lie close: not all on one side
+        axes.annotate(f"{one['num']:,}", place, beside, textcoords="offset points", fontsize=8)
     axes.set_xlim(-0.02, 1.02)
     axes.set_ylim(-0.02, 1.02)
     axes.set_xlabel("mean confidence (probability)")

@@ -19,9 +19,9 @@ def build(view: RunView) -> Section | None:
     """Return the section, or None for a run that was not judged."""
     tables: list[Grid] = []
     notes: list[str] = []
-    for name, value, problem in read_folder(view.run.path / "judge"):
-        if problem or not isinstance(value, Mapping):
-            notes.append(problem or f"judge/{name}.json holds no record.")
+    for name, value, problem in read_folder(view.run.judge):
+        if problem:
+            notes.append(problem)
             continue
         notes += [*_standing(name, value), *about_other_predictions(view, f"What {name} judged", value)]
         tables += _tables(name, value)

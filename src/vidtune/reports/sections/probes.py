@@ -19,9 +19,9 @@ def build(view: RunView) -> Section | None:
     """Return the section, or None for a run that was not probed."""
     tables: list[Grid] = []
     notes: list[str] = []
-    for name, value, problem in read_folder(view.run.path / "probes"):
-        if problem or not isinstance(value, Mapping):
-            notes.append(problem or f"probes/{name}.json holds no record.")
+    for name, value, problem in read_folder(view.run.probes):
+        if problem:
+            notes.append(problem)
             continue
         notes += [*about_other_predictions(view, f"The probe {name}", value), *_sentences(value)]
         tables += [*_metric_tables(view, name, rows_of(value, "rows")), *_condition_table(name, value)]

@@ -43,7 +43,10 @@
     const picture = data.strip === "" ? null : make("img", {
       src: data.strip, alt: "The " + data.num_frames + " frames the model saw of " + data.video, decoding: "async",
     });
-    const clip = data.clip === "" ? null : make("video", { src: data.clip, controls: true, preload: "none" });
+    const clip = data.clip === "" ? null : make("figure", { className: "clip" },
+      make("video", { src: data.clip, controls: true, preload: "none", ariaLabel: "The clip " + data.video }),
+      make("figcaption", {}, make("span", { className: "unplayable", role: "status" }),
+        make("a", { href: data.clip }, "Open the clip")));
     const notes = make("p", { className: "small" }, data.notes.join(" · "));
     const head = make("tr", { className: "head" }, make("td", { className: "num" }, String(data.number)),
       make("th", { scope: "row" }, data.video), ...marks);
@@ -100,6 +103,13 @@
     document.getElementById("samples-title").scrollIntoView();
   }
 
+  // Errors of media do not bubble. Which codecs a browser has is known only once it was asked to play.
+  ledger.addEventListener("error", (event) => {
+    if (event.target.tagName !== "VIDEO") return;
+    event.target.hidden = true;
+    event.target.parentNode.querySelector(".unplayable").textContent =
+      "This browser cannot play the clip (its codec is missing, or the file was moved). ";
+  }, true);
   heads.forEach((head, column) => sortable(head, (direction) => sort(column, direction)));
   order.addEventListener("change", () => sort(...order.value.split(" ").map(Number)));
   [[find, "input"], [show, "change"], [exercise, "change"]].forEach(([field, event]) =>

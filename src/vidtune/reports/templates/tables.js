@@ -26,4 +26,15 @@ document.querySelectorAll("table.sortable").forEach((table) => {
   }));
 });
 
+// Only a table that is wider than the page is a stop of the keyboard: there the arrows move it, and that is read out.
+function reach() {
+  document.querySelectorAll(".scroll").forEach((box) => {
+    const needed = { tabindex: "0", role: "group", "aria-label": "Table, wider than the page" };
+    Object.entries(needed).forEach(([name, value]) =>
+      box.scrollWidth > box.clientWidth ? box.setAttribute(name, value) : box.removeAttribute(name));
+  });
+}
+reach();
+window.addEventListener("resize", reach);
+
 window.addEventListener("beforeprint", () => document.querySelectorAll("details").forEach((one) => { one.open = true; }));
