@@ -77,6 +77,10 @@ def test_a_written_config_shows_the_options_that_were_used():
         ({"per_modality": {"language": {"targets": "q_proj("}}}, r"targets='q_proj\(' is no regular expression"),
         ({"kind": "full", "per_modality": {"language": {"rank": 4}}}, "has no effect with kind='full'"),
         ({"kind": "full", "options": {"last_blocks": 0}}, "options.last_blocks"),
+        (
+            {"kind": "temporal_lora", "options": {"budget": None, "budget_reached_at": 0.5}},
+            "budget_reached_at has no effect with budget=null",
+        ),
     ],
 )
 def test_a_value_that_is_wrong_or_without_effect_is_named(values: dict[str, Any], message: str):

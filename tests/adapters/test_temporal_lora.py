@@ -531,6 +531,19 @@ def test_text_alone_needs_no_signals(stage: Stage) -> None:
     assert torch.isfinite(stage.logits(dict(inputs))).all()
 
 
+def test_a_question_without_a_clip_changes_nothing_for_one_with_a_clip_beside_it(stage: Stage) -> None:
+    loaded, text, clip = stage.loaded, ask("What is a squat?"), CLIPS[1]
+    mixed = loaded.family.encode_prompts(loaded.processor, [(text, None), (ask("Which exercise is this?" * 2), clip)])
+    signals = frame_inputs(stage.config, [None, clip.frames_thwc], frames_per_group=loaded.family.frame_policy.multiple)
+
+    together = stage.logits({**mixed, **signals})
+
+    rows = [mixed["attention_mask"][row].bool() for row in range(2)]
+    alone = loaded.family.encode_prompts(loaded.processor, [(text, None)])
+    torch.testing.assert_close(together[0, rows[0]], stage.logits(dict(alone))[0], atol=1e-5, rtol=1e-4)
+    torch.testing.assert_close(together[1, rows[1]], stage.logits(stage.prompts(1))[0], atol=1e-5, rtol=1e-4)
+
+
 def test_frames_without_signals_are_refused_by_name(stage: Stage) -> None:
     inputs = {name: value for name, value in stage.prompts(0).items() if not name.startswith("frame_")}
 

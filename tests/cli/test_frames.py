@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -44,6 +45,16 @@ def test_it_writes_a_sheet_and_a_record_beside_it(clip: Path, tmp_path: Path) ->
     beside = json.loads(out.with_suffix(".json").read_text())
     assert beside["choices"] == record["choices"]
     assert beside["query"] == "red"
+
+
+def test_frames_are_chosen_by_what_the_vision_tower_of_nano_loses_in_4_bit(clip: Path) -> None:
+    result = run(clip, "--select", "quantization", "--num-frames", 3, "--set", "strength=5", "--json")
+
+    assert result.exit_code == 0, result.output
+    choice = json.loads(result.stdout)["choices"][0]
+    reasons = [frame["reason"] for frame in choice["frames"]]
+    assert choice["delivered"] == len(reasons) == 3
+    assert all(re.fullmatch(r"loses \d\.\d\d% \(cosine\) to quantization", reason) for reason in reasons)
 
 
 def test_a_setting_goes_to_the_selectors_that_have_it(clip: Path) -> None:

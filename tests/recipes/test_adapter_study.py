@@ -31,7 +31,7 @@ def study_modules() -> Iterator[Any]:
         yield plan, table
     finally:
         sys.path.remove(str(FOLDER))
-        for name in ("plan", "table"):
+        for name in ("figure", "page", "plan", "table"):
             sys.modules.pop(name, None)
 
 
@@ -85,6 +85,54 @@ def test_scores_are_means_over_seeds_and_differences_are_paired_over_the_seeds_o
     assert found["seeds"] == [0]
     assert found["difference"] == pytest.approx(3 / 8)
     assert found["num_pairs"] == 8
+
+
+def costs(**changes: float) -> dict[str, float]:
+    return {
+        "trained_parameters": 1000.0,
+        "weights_mib": 30.0,
+        "frozen_mib": 20.0,
+        "frozen_language_mib": 16.0,
+        "training_s": 60.0,
+        "peak_memory_mib": 900.0,
+    } | changes
+
+
+def test_an_unfinished_study_says_what_is_missing_and_compares_what_is_there(
+    study_modules: Any, tmp_path: Path
+) -> None:
+    plan, table = study_modules
+    arm = {"title": "A", "recipe": "a.yaml"}
+    study = plan.Study(
+        arms={"lora": arm, "qlora": {**arm, "against": ["lora"]}, "full": {**arm, "against": ["lora"]}}, seeds=(0, 1)
+    )
+    found = {"lora": {0: measured(table, "1100"), 1: measured(table, "1110")}, "qlora": {1: measured(table, "1010")}}
+    rows = {name: table.summarise(by_seed) for name, by_seed in found.items()}
+    rows["lora"]["cost"], rows["qlora"]["cost"] = costs(step_cpu_s=0.5), costs(frozen_mib=9.0, frozen_language_mib=4.0)
+    differences = [table.compare(found["qlora"], found["lora"], "qlora", "lora", metric) for metric in table.METRICS]
+
+    missing = table.missing_seeds(study, {**found, "full": {}})
+    record = {"arms": rows, "missing": missing, "differences": differences}
+    page = table.to_markdown(study, record)
+    table.figure.draw(record, tmp_path / "results.png")
+
+    assert missing == {"qlora": [0], "full": [0, 1]}
+    assert "3 runs are missing:** `qlora` (seed 0), `full` (seed 0, 1)." in page
+    assert "| `qlora` | `lora` | 1 | -25.0" in page  # seed 1 alone: 2 of 4 against 3 of 4
+    assert "in the language tower 4.0 of 16.0 MiB (25%), in the whole model 9.0 of 20.0 MiB (45%)" in page
+    assert "| 500 (1.00x) |" in page
+    assert page.count("| - |") == 1  # no processor time of qlora
+    assert (tmp_path / "results.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_a_study_without_a_finished_run_says_so(study_modules: Any) -> None:
+    plan, table = study_modules
+    study = plan.Study(arms={"lora": {"title": "A", "recipe": "a.yaml"}}, seeds=(0,))
+
+    page = table.to_markdown(study, {"arms": {}, "missing": {"lora": [0]}, "differences": []})
+
+    assert "No run is finished yet." in page
+    assert "`lora` (seed 0)" in page
 
 
 @pytest.mark.parametrize(
@@ -159,3 +207,7 @@ def test_the_whole_study_at_a_tiny_size_resumes_and_writes_its_table(child_env: 
     ]
     assert "| `temporal` | `lora` |" in (out / "results.md").read_text()
     assert (out / "runs" / "temporal-0" / "test-form" / "gates.jsonl").exists()
+    assert (out / "results.png").exists()
+    assert "processor ms" not in (out / "results.md").read_text()
+    assert "processor ms" in run("--cost", "--only", "lora")
+    assert json.loads((out / "cost.json").read_text())["arms"]["lora"]["num_steps"] == 18

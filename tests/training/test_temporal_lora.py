@@ -37,9 +37,10 @@ def test_a_run_measures_fits_and_stores_the_signals_and_its_result_answers(recip
     assert len(generate(loaded, [request], GenerationConfig(max_new_tokens=4))) == 1
 
 
-def test_a_run_that_was_broken_off_ends_as_one_that_was_not(recipe, tmp_path):
+@pytest.mark.parametrize("options", [{}, {"budget_reached_at": 0.9}], ids=["at once", "gradually"])
+def test_a_run_that_was_broken_off_ends_as_one_that_was_not(recipe, tmp_path, options):
     whole, broken = RunDirectory(tmp_path / "whole"), RunDirectory(tmp_path / "broken")
-    config = recipe(**adapter(), augmentation={"brightness": 0.1})
+    config = recipe(**adapter(**options), augmentation={"brightness": 0.1})
 
     def break_off(stage, done, total, note=""):
         if stage == "train" and done == 5:

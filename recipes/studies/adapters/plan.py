@@ -15,6 +15,9 @@ from vidtune.training import TrainConfig
 
 ROOT = Path(__file__).parents[3]
 
+METRICS = {"exercise": "exercise named", "error": "mistake named", "time": "questions about time"}
+"""What is measured, as columns are headed."""
+
 _QUESTIONS_PER_CLIP = 2.05
 """One about form, and about as many about time: 320 for 300 clips."""
 

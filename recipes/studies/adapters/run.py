@@ -1,6 +1,6 @@
 """Run the study of adapters, or go on where it stopped, and write its table.
 
-    python recipes/studies/adapters/run.py [STUDY.yaml] [--out runs/studies/adapters] [--plan] [--only ARM ...]
+    python recipes/studies/adapters/run.py [STUDY.yaml] [--out runs/studies/adapters] [--plan | --cost] [--only ARM ...]
 
 Training, predicting and drawing are the commands of vidtune, each in a process of its own, and each continues by itself
 when it was killed. A run that is finished is not touched again. The table is written after every run, of what is there.
@@ -14,6 +14,7 @@ import sys
 import time
 from pathlib import Path
 
+import cost
 import table
 from plan import Run, Study, all_runs
 
@@ -32,6 +33,7 @@ def main() -> None:
     parser.add_argument("study", nargs="?", type=Path, default=Path(__file__).with_name("study.yaml"))
     parser.add_argument("--out", type=Path, default=Path("runs/studies/adapters"))
     parser.add_argument("--plan", action="store_true", help="say what would be run and how long it takes, and stop")
+    parser.add_argument("--cost", action="store_true", help="measure what a step of each arm costs by turns, and stop")
     parser.add_argument("--only", nargs="+", metavar="ARM", default=None, help="run these arms alone")
     arguments = parser.parse_args()
     study = load_recipe(Study, arguments.study)
@@ -43,6 +45,10 @@ def main() -> None:
     if arguments.plan:
         return
     pack = make_pack(study, arguments.out)
+    if arguments.cost:
+        cost.measure(study, dict.fromkeys(run.name for run in runs), pack, arguments.out)
+        print(table.write(study, arguments.out))
+        return
     for number, run in enumerate(runs, start=1):
         began_s = time.monotonic()
         if is_done(run):

@@ -1,4 +1,4 @@
-"""From the runs of the study to ``results.json`` and ``results.md``.
+"""From the runs of the study to ``results.json``, and by ``page`` and ``figure`` to ``results.md`` and ``results.png``.
 
 A sample's score is its mean over the seeds; means and differences then have intervals that resample whole people, by
 the bootstrap of ``vidtune.metrics``. So they tell how sure a figure is for these seeds on other people; how far seeds
@@ -13,8 +13,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import figure
 import yaml
-from plan import Run, Study, all_runs
+from page import MIB, to_markdown
+from plan import METRICS, Run, Study, all_runs
 
 from vidtune.core.durable import RecordLog, read_json, write_atomic, write_json
 from vidtune.core.environment import describe_environment
@@ -22,7 +24,6 @@ from vidtune.evaluation import read_predictions
 from vidtune.metrics import mean_interval, paired_difference
 from vidtune.training import TrainSummary, read_history
 
-METRICS = {"exercise": "exercise named", "error": "mistake named", "time": "questions about time"}
 _FIELDS = {"exercise": "exercise_correct", "error": "feedback_error_correct"}
 
 
@@ -43,12 +44,15 @@ class Measured:
 
 
 def write(study: Study, out: Path) -> str:
-    """Write both files of what is finished, and return the second."""
+    """Write the record, the page and the picture of what is finished, and return the page."""
     found: dict[str, dict[int, Measured]] = {name: {} for name in study.arms}
     for run in all_runs(study, out):
         if all(run.asked(task).predictions_compat.exists() for task in ("form", "time")):
             found[run.name][run.seed] = measure(run)
+    steps = read_json(out / "cost.json")["arms"] if (out / "cost.json").exists() else {}
     arms = {name: summarise(by_seed) for name, by_seed in found.items() if by_seed}
+    for name in arms.keys() & steps.keys():
+        arms[name]["cost"]["step_cpu_s"] = steps[name]["median_s"]
     differences = [
         compare(found[name], found[other], name, other, metric)
         for name, arm in study.arms.items()
@@ -59,13 +63,21 @@ def write(study: Study, out: Path) -> str:
     record = {
         "study": study.model_dump(mode="json"),
         "environment": describe_environment(("vidtune", "torch", "transformers", "peft")),
+        "missing": missing_seeds(study, found),
         "arms": arms,
         "differences": differences,
     }
     write_json(out / "results.json", record)
-    text = to_markdown(study, arms, differences)
+    text = to_markdown(study, record)
     write_atomic(out / "results.md", text)
+    figure.draw(record, out / "results.png")
     return text
+
+
+def missing_seeds(study: Study, found: Mapping[str, Mapping[int, Measured]]) -> dict[str, list[int]]:
+    """Return, for every arm that is not finished, the seeds that it lacks."""
+    lacking = {name: [seed for seed in study.seeds if seed not in found[name]] for name in study.arms}
+    return {name: seeds for name, seeds in lacking.items() if seeds}
 
 
 def measure(run: Run) -> Measured:
@@ -95,9 +107,13 @@ def cost_of(run: Run) -> dict[str, float]:
     steps = read_history(run.training.training_log).steps
     loop = yaml.safe_load(run.training.recipe.read_text(encoding="utf-8"))["loop"]
     samples_a_step = loop["batch_size"] * loop["accumulation"]
+    # What is trained is float32, as its gradient is; all else is frozen.
+    frozen = {name: tower["weights"] - tower["gradients"] for name, tower in summary.tower_bytes.items()}
     return {
         "trained_parameters": sum(summary.num_trained.values()),
-        "weights_mib": sum(tower["weights"] for tower in summary.tower_bytes.values()) / 2**20,
+        "weights_mib": sum(tower["weights"] for tower in summary.tower_bytes.values()) / MIB,
+        "frozen_mib": sum(frozen.values()) / MIB,
+        "frozen_language_mib": frozen["language"] / MIB,
         # Of the steps alone, and of all of them, however often the run was taken up again.
         "training_s": summary.num_steps_done * statistics.fmean(samples_a_step / one["samples_per_s"] for one in steps),
         "peak_memory_mib": max(one["memory_mib"] for one in steps),
@@ -161,54 +177,3 @@ def compare(
         "num_pairs": found.num_pairs,
         "num_people": found.num_clusters,
     }
-
-
-def to_markdown(study: Study, arms: Mapping[str, Any], differences: list[dict[str, Any]]) -> str:
-    first = next(iter(arms.values()))
-    num_seeds = sorted({len(row["seeds"]) for row in arms.values()})
-    lines = [
-        "# Ways of tuning nano, on generated clips",
-        "",
-        f"{study.pack.clips_per_split()[0]} clips to train on; asked about {first['exercise']['num_samples']} clips "
-        f"and {first['time']['num_samples']} questions about time; people in them, none of them seen before: "
-        f"{first['exercise']['num_people']}; seeds: {' to '.join(map(str, num_seeds))}. Shares that are right in %, "
-        "with 95 % intervals that resample people, and in brackets the range of the seeds. Results on a pack, not on "
-        "real people.",
-        "",
-        "| arm | " + " | ".join(METRICS.values()) + " | trained | weights MiB | training s | peak MiB |",
-        "|---" * (len(METRICS) + 5) + "|",
-    ]
-    for name, row in arms.items():
-        scores = " | ".join(_share(row[metric]) for metric in METRICS)
-        cost = row["cost"]
-        lines.append(
-            f"| `{name}`: {study.arms[name].title} | {scores} | {cost['trained_parameters']:,.0f} "
-            f"| {cost['weights_mib']:.1f} | {cost['training_s']:.0f} | {cost['peak_memory_mib']:.0f} |"
-        )
-    lines += ["", "Differences in points, on the same samples and seeds:", ""]
-    lines += ["| arm | against | " + " | ".join(METRICS.values()) + " |", "|---" * (len(METRICS) + 2) + "|"]
-    pairs = dict.fromkeys((one["arm"], one["against"]) for one in differences)
-    for arm, other in pairs:
-        by_metric = {one["metric"]: one for one in differences if (one["arm"], one["against"]) == (arm, other)}
-        lines.append(f"| `{arm}` | `{other}` | " + " | ".join(_points(by_metric[metric]) for metric in METRICS) + " |")
-    kinds = sorted({kind for row in arms.values() for kind in row["time_by_kind"]})
-    lines += ["", "Questions about time by kind, share that is right in % (half of it is had by guessing):", ""]
-    lines += ["| arm | " + " | ".join(kinds) + " |", "|---" * (len(kinds) + 1) + "|"]
-    for name, row in arms.items():
-        told = (row["time_by_kind"].get(kind) for kind in kinds)
-        cells = " | ".join("-" if one is None else f"{100 * one['mean']:.1f} (n {one['num_samples']})" for one in told)
-        lines.append(f"| `{name}` | {cells} |")
-    num_errors = sum(row["num_errors"] for row in arms.values())
-    lines += ["", f"Samples without an answer, in no mean: {num_errors}.", ""]
-    return "\n".join(lines)
-
-
-def _share(row: Mapping[str, Any]) -> str:
-    low, high = min(row["of_seeds"]), max(row["of_seeds"])
-    bounds = "" if row["ci_low"] is None else f" ({100 * row['ci_low']:.1f} to {100 * row['ci_high']:.1f})"
-    return f"{100 * row['mean']:.1f}{bounds} [{100 * low:.1f}..{100 * high:.1f}]"
-
-
-def _points(row: Mapping[str, Any]) -> str:
-    bounds = "no interval" if row["ci_low"] is None else f"{100 * row['ci_low']:+.1f} to {100 * row['ci_high']:+.1f}"
-    return f"{100 * row['difference']:+.1f} ({bounds})"

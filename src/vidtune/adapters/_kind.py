@@ -81,6 +81,17 @@ class AddsToLoss(Protocol):
 
 
 @runtime_checkable
+class ActsBeforeSteps(Protocol):
+    """A kind for which it matters how far training has come."""
+
+    def before_step(self, model: Any, step: int, num_steps: int) -> None:
+        """Act before the first forward pass of step ``step`` of ``num_steps``, counted from 1.
+
+        What it does must follow from these numbers alone: a run that was killed goes on in the middle.
+        """
+
+
+@runtime_checkable
 class ActsAfterSteps(Protocol):
     """A kind that changes its own shape while it is trained."""
 

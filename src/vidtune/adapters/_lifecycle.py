@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from vidtune.adapters._config import AdapterConfig
 from vidtune.adapters._kind import (
     ActsAfterSteps,
+    ActsBeforeSteps,
     AddsToLoss,
     FitsCheckpoints,
     RunsLayersTwice,
@@ -83,6 +84,14 @@ def adapter_penalty(model: Any) -> torch.Tensor | None:
     config = getattr(model, "vidtune_adapter", None)
     kind = adapter_kinds.get(config.kind) if isinstance(config, AdapterConfig) else None
     return kind.penalty(model) if isinstance(kind, AddsToLoss) else None
+
+
+def before_step(model: Any, *, step: int, num_steps: int) -> None:
+    """Let the adapter on ``model`` know which step of how many is about to be taken, counted from 1."""
+    config = getattr(model, "vidtune_adapter", None)
+    kind = adapter_kinds.get(config.kind) if isinstance(config, AdapterConfig) else None
+    if isinstance(kind, ActsBeforeSteps):
+        kind.before_step(model, step, num_steps)
 
 
 def after_step(model: Any, *, step: int, num_steps: int, optimizer: torch.optim.Optimizer | None = None) -> None:

@@ -18,7 +18,14 @@ from typing import Any
 import numpy as np
 import torch
 
-from vidtune.adapters import adapter_curves, adapter_penalty, after_step, fit_weights, learning_rate_multiplier
+from vidtune.adapters import (
+    adapter_curves,
+    adapter_penalty,
+    after_step,
+    before_step,
+    fit_weights,
+    learning_rate_multiplier,
+)
 from vidtune.core.errors import ConfigInvalid
 from vidtune.core.progress import Progress
 from vidtune.data import Sample
@@ -172,6 +179,7 @@ class Loop:
         learning_rate = set_learning_rate(
             self._optimizer, lr_factor(plan.step, self._parts.schedule.num_steps, self._config.optim)
         )
+        before_step(self._model, step=plan.step, num_steps=self._parts.schedule.num_steps)
         counts = [(count_supervised(batch), int(batch["attention_mask"].sum())) for _, batch in batches]
         counts = self._world.join_shares(counts)
         num_supervised = sum(supervised for supervised, _ in counts)

@@ -9,9 +9,9 @@ ways, at equal size and equal budget: what is left of the gain does not come fro
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from vidtune.adapters._kind import Modality, Towers
 from vidtune.adapters._record import base_identity
@@ -42,6 +42,11 @@ class TemporalLoraOptions(Config):
     budget_weight: Annotated[float, Field(gt=0)] = 1.0
     """Times the squared distance from the budget, added to the loss."""
 
+    budget_reached_at: Annotated[float, Field(ge=0.2, le=1)] | None = None
+    """Share of the run after which the budget is reached. Until then it falls from all ranks, and it moves the level of
+    each gate alone: what a frame gets beside the others, and a layer beside the others, is left to the task. None: the
+    budget holds from the first step, and closes all layers alike."""
+
     softness: Annotated[float, Field(gt=0)] = 1.0
     """Width, in ranks, of the edge between open and shut in training. At inference the edge is sharp."""
 
@@ -54,6 +59,12 @@ class TemporalLoraOptions(Config):
 
     skip_still_below: float | None = None
     """Frames whose motion, in standard deviations from the mean, is below this teach the adapter nothing."""
+
+    @model_validator(mode="after")
+    def _there_is_a_budget_to_reach(self) -> Self:
+        if self.budget is None and self.budget_reached_at is not None:
+            raise ValueError("budget_reached_at has no effect with budget=null: leave it out.")
+        return self
 
 
 class _TemporalLora:
@@ -81,7 +92,8 @@ class _TemporalLora:
         visual = [modality for modality in config.modalities if modality in ("vision", "projector")]
         own: dict[str, Any] = {
             name: options[name]
-            for name in ("softness", "gate_gain", "budget", "budget_weight", "control", "skip_still_below")
+            for name in TemporalLoraOptions.model_fields
+            if name not in ("quantizer", "rank_stabilized")
         }
         sizes: dict[str, Any] = dict(_peft.rank_patterns(towers, config))
         peft_config = TemporalLoraConfig(
@@ -111,6 +123,14 @@ class _TemporalLora:
         """Read PEFT's files."""
         register_with_peft()
         return _peft.load(model, folder, trainable=trainable)
+
+    def before_step(self, model: Any, step: int, num_steps: int) -> None:
+        """Tell a budget that is reached gradually how far training has come; see ``ActsBeforeSteps``."""
+        from vidtune.adapters.temporal._context import context_of
+
+        context = context_of(model)
+        assert context is not None  # noqa: S101 (attached by this kind)
+        context.progress = step / num_steps
 
     def penalty(self, model: Any) -> Any:
         """Return how far training is from the budget of ranks; see ``AddsToLoss``."""

@@ -46,6 +46,9 @@ class TemporalContext:
         self.weights: torch.Tensor = torch.zeros(1)
         """(1 + g,) how many tokens there are of text and of each group, padding left out."""
 
+        self.progress = 1.0
+        """How far training has come, as a share of its steps."""
+
         self.num_passes = 0
         self._depth = 0
         self._clips: list[tuple[int, int]] = []

@@ -59,10 +59,14 @@ class OrderedGate(nn.Module):
         if not is_visual:
             self.gate_text = nn.Parameter(torch.zeros(1))
 
-    def edges(self, signals_gs: torch.Tensor) -> torch.Tensor:
-        """Return the edge p of text, unless the layer sees none, and then of each group: (1 + g,) or (g,)."""
+    def edges(self, signals_gs: torch.Tensor, *, moves_slope: bool = True) -> torch.Tensor:
+        """Return the edge p of text, unless the layer sees none, and then of each group: (1 + g,) or (g,).
+
+        Without ``moves_slope`` the values are the same, and no gradient reaches the weights of the signals.
+        """
+        slope = self.gate_slope if moves_slope else self.gate_slope.detach()
         # Not a matrix product, which autocast would round to bfloat16.
-        asked_g = (signals_gs * self.gate_slope).sum(-1) + self.gate_offset
+        asked_g = (signals_gs * slope).sum(-1) + self.gate_offset
         if not self.is_visual:
             asked_g = torch.cat([self.gate_text, asked_g])
         return 2 * self.open_edge * torch.sigmoid(self.gain * asked_g)

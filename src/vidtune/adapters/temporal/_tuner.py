@@ -39,6 +39,7 @@ class TemporalLoraConfig(LoraConfig):
     gate_gain: float = 20.0
     budget: float | None = None
     budget_weight: float = 1.0
+    budget_reached_at: float | None = None
     control: str = "none"
     skip_still_below: float | None = None
 
