@@ -16,7 +16,7 @@ import pytest
 from tests.media.clips_reference import CLIPS
 from tests.media.writing import write_clip
 
-from vidtune.core.errors import VideoTimeout, VideoTooLarge, VideoUnreadable
+from vidtune.core.errors import TryAgain, VideoTimeout, VideoTooLarge, VideoUnreadable
 from vidtune.media import ReadLimits, SamplingConfig, VideoDecoderDied, read_frames
 from vidtune.media import _worker_pool as pool
 from vidtune.media._read import walk_frames
@@ -133,6 +133,15 @@ def test_a_decoder_that_hangs_is_stopped_in_time(worker: pool.Worker) -> None:
     assert time.monotonic() - began_s < 10
     assert not worker.is_alive
     assert read_frames(CLIP, FOUR).num_delivered == 4
+
+
+def test_a_decoder_that_does_not_start_is_not_the_fault_of_a_clip(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pool, "_pool", pool._Pool())
+    monkeypatch.setattr(pool, "_COMMAND", (sys.executable, "-c", "import time; time.sleep(60)"))
+    monkeypatch.setattr(pool, "_START_S", 0.2)
+
+    with pytest.raises(TryAgain, match=r"did not start within 0\.2 s"):
+        read_frames(CLIP, FOUR)
 
 
 def test_a_clip_that_needs_more_memory_than_it_may_take_is_refused_by_name() -> None:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from vidtune.core.errors import VideoUnreadable, VidtuneError
+from vidtune.core.errors import TryAgain, VideoUnreadable, VidtuneError
 
 if TYPE_CHECKING:
     from vidtune.data import Sample
@@ -115,6 +115,8 @@ def _read_timed(read: Callable[[Footage], FrameSet], footage: Footage) -> _Outco
     error: VidtuneError | None = None
     try:
         frames = read(footage)
+    except TryAgain:
+        raise  # the machine's trouble, not the file's
     except VidtuneError as exc:
         error = exc
     except Exception as exc:  # one strange file must not end a run over a thousand

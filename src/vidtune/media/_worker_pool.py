@@ -19,7 +19,7 @@ from selectors import EVENT_READ, DefaultSelector
 from typing import Any
 
 from vidtune.core.environment import num_usable_cores
-from vidtune.core.errors import VideoTimeout
+from vidtune.core.errors import TryAgain, VideoTimeout
 from vidtune.media._errors import VideoDecoderDied
 from vidtune.media._starved import NEGLIGIBLE_SHARE, starved_s
 from vidtune.media._wire import Nonsense, receive_message, send_message
@@ -37,7 +37,7 @@ def lent_worker(max_memory_bytes: int) -> Iterator[Worker]:
     worker = _pool.take(max_memory_bytes)
     try:
         yield worker
-    except (VideoTimeout, VideoDecoderDied):
+    except (VideoTimeout, VideoDecoderDied, TryAgain):
         worker.kill()
         raise
     finally:
@@ -83,13 +83,12 @@ class Worker:
 
         Raises:
             TimeoutError: If there is none in time.
+            TryAgain: If the process does not start.
             OSError, EOFError: If the process has gone.
         """
         try:
             if self._is_new:
-                # Starting is not the clip's time.
-                self._link.settimeout(_START_S)
-                receive_message(self._link)
+                self._await_start()
                 self._is_new = False
             self._link.settimeout(timeout_s + _GRACE_S)
             send_message(self._link, request, descriptors)
@@ -98,6 +97,18 @@ class Worker:
         except Nonsense as exc:
             raise EOFError("no message") from exc
         return answer
+
+    def _await_start(self) -> None:
+        """Return when the process can take requests: starting is not the clip's time, nor its fault."""
+        try:
+            self._wait(_START_S)
+        except TimeoutError as exc:
+            raise TryAgain(
+                f"the process that decodes videos did not start within {_START_S:g} s.",
+                "Run the same command again; it continues where it stopped.",
+            ) from exc
+        self._link.settimeout(_START_S)
+        receive_message(self._link)
 
     def _wait(self, timeout_s: float) -> None:
         """Return when something has come; what the process waits for a core does not count."""

@@ -17,7 +17,7 @@ from zlib import crc32
 import numpy as np
 import torch
 
-from vidtune.core.errors import VidtuneError
+from vidtune.core.errors import TryAgain, VidtuneError
 from vidtune.core.hashing import hash_json
 from vidtune.core.progress import Progress, silent
 from vidtune.data import Sample, Turn
@@ -174,6 +174,8 @@ class ExampleStore:
     def _try_read(self, sample: Sample) -> FrameSet | VidtuneError:
         try:
             return self._read_frames(sample)
+        except TryAgain:
+            raise  # the machine's trouble, not the sample's
         except VidtuneError as exc:
             return exc
 
