@@ -41,6 +41,20 @@ def test_cosines_are_those_that_sentence_transformers_gave():
     assert embedded[0] @ embedded[2] == pytest.approx(-0.01220905, abs=1e-5)
 
 
+@pytest.mark.slow
+def test_bfloat16_points_the_same_way_as_sentence_transformers(sentence_transformer):
+    expected = sentence_transformer.encode(list(TEXTS), batch_size=32, show_progress_bar=False)
+
+    assert (load_embedder("bfloat16").embed(TEXTS) * expected).sum(axis=1).min() > 0.999
+
+
+def test_bfloat16_moves_no_cosine_by_more_than_is_said():
+    exact, fast = (load_embedder(precision).embed(TEXTS[:5]) for precision in ("float32", "bfloat16"))
+
+    assert (exact * fast).sum(axis=1).min() > 0.999
+    assert 0 < np.abs(exact @ exact.T - fast @ fast.T).max() < 0.005
+
+
 def test_every_embedding_has_length_one():
     assert np.linalg.norm(load_embedder().embed(TEXTS[:5]), axis=1) == pytest.approx(1.0, abs=1e-6)
 
@@ -57,6 +71,17 @@ def test_order_repeats_and_company_do_not_matter():
 
 def test_no_texts_have_no_embeddings():
     assert load_embedder().embed([]).shape == (0, 384)
+
+
+def test_bfloat16_is_used_when_it_is_asked_for_and_said(tmp_path):
+    run = write_run(tmp_path, [make_record(n, prediction="pushups - slow down") for n in range(8)])
+
+    exact = score_predictions(run.path, EvaluateConfig(metrics=("bert_similarity",))).metrics
+    fast = score_predictions(run.path, EvaluateConfig(metrics=("bert_similarity",), bert_precision="bfloat16")).metrics
+
+    assert (exact["bert_precision"], fast["bert_precision"]) == ("float32", "bfloat16")
+    difference = exact["metrics"]["bert_similarity"]["mean"] - fast["metrics"]["bert_similarity"]["mean"]
+    assert 0 < abs(difference) < 0.005
 
 
 def test_bert_similarity_is_scored_unless_it_is_left_out(tmp_path):

@@ -20,6 +20,7 @@ FAST = EvaluateConfig(with_bert=False, num_resamples=300)
 # file, protocol, leading metric, its value for right answers
 CASES = [
     ("longvideobench/lvb_val.json", "longvideobench", "choice_accuracy", 1.0),
+    ("longvideobench/lvb_table.json", "longvideobench", "choice_accuracy", 1.0),
     ("video_mme/video_mme.json", "video_mme", "choice_accuracy", 1.0),
     ("video_mme/output_test_template.json", "video_mme", "choice_accuracy", 1.0),
     ("mlvu/1_plotQA.json", "mlvu_dev", "choice_accuracy", 1.0),
@@ -29,6 +30,7 @@ CASES = [
     ("table/choices.csv", "multiple_choice", "choice_accuracy", 1.0),
     ("next_qa/open_val.csv", "next_qa_open", "wups_0", 1.0),
     ("msrvtt_qa/test_qa.json", "short_answers", "normalised_match", 1.0),
+    ("surgvivqa/in_template.jsonl", "surgvivqa", "answer_named", 1.0),
     ("surgvivqa/out_template.jsonl", "surgvivqa", "answer_named", 1.0),
     ("msr_vtt/MSRVTT_data.json", "captions", "cider_d", None),
     ("vatex/vatex_validation_v1.0.json", "captions", "cider_d", None),
@@ -38,6 +40,7 @@ CASES = [
     ("qevd/feedbacks_long_range.json", "qevd_coach", "timed_feedback", None),
     ("mlvu/9_summary.json", "mlvu_generation", "rouge_l", 1.0),
     ("qved/qved_test.json", "feedback", "exercise_identification", 1.0),
+    ("qevd/feedbacks_short_clips.json", "feedback", "rouge_l", 1.0),
     ("qevd/fine_grained_labels.json", "feedback", "exercise_identification", 1.0),
     ("sharegpt/sharegpt.json", "feedback", "rouge_l", 1.0),
     ("messages/messages.jsonl", "feedback", "rouge_l", 1.0),
@@ -66,6 +69,17 @@ def test_empty_answers_are_wrong_everywhere(tmp_path, name, protocol, metric, ri
         if key != "baseline_match_compat":
             assert row["max"] < 1e-3, key
     assert any(finding["check"] == "empty" and finding["status"] == "fail" for finding in metrics["trust"])
+
+
+def test_paragraphs_of_activitynet_are_scored_as_retrieval(tmp_path):
+    run = write_answers(tmp_path, "activitynet/val_1.json", format="activitynet_paragraphs")
+    num_samples = len(read_dataset(FIXTURES / "activitynet/val_1.json", format="activitynet_paragraphs").samples)
+    np.save(run.path / "similarity.npy", np.eye(num_samples))
+
+    metrics = score_predictions(run.path, FAST).metrics
+
+    assert metrics["protocol"] == "retrieval"
+    assert metrics["corpus"]["text_to_video_recall_at_1"]["value"] == 1.0
 
 
 def test_every_protocol_has_a_fixture():

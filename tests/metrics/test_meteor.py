@@ -79,15 +79,19 @@ def test_synonyms_are_sought_for_stems_because_nltk_does_so():
 
 
 @given(
-    sentence=st.text(alphabet="abK2-,.!?() ", max_size=30)
-    | st.from_regex(r"([a-c()-]{1,3},? ){0,6}[a-c]+[.!?]?", fullmatch=True)
+    sentence=st.text(alphabet="abK2-,.!?()/%;:'stn ", max_size=30)
+    | st.from_regex(r"([a-c()/%-]{1,3}[,;:]? ){0,6}[a-c]+[.!?]?", fullmatch=True)
+    | st.from_regex(
+        r"([a-cn%/]{1,3}('s|'m|'d|'t|'ll|'re|'ve|[.]5)?[,;:)]? ){1,6}[a-cn]+('s|n't)?[.!?]?", fullmatch=True
+    )
 )
 def test_plain_sentences_take_a_short_way_to_the_same_words(sentence):
     assert _split_sentence(sentence) == NLTKWordTokenizer().tokenize(sentence)
 
 
 @pytest.mark.parametrize(
-    "sentence", ["you cannot go lower", "don't, please", "so -- slow", "I'm gonna (stop).", "a, b,c", "a..."]
+    "sentence",
+    ["you cannot go lower", "don't, please", "so -- slow", "I'm gonna (stop).", "a, b,c", "a...", "and/or 2.5 %"],
 )
 def test_what_nltk_splits_specially_is_split_so(sentence):
     assert _split_sentence(sentence) == NLTKWordTokenizer().tokenize(sentence)

@@ -98,9 +98,10 @@ def run_demo(folder: Path, *, num_clips: int, overrides: Sequence[str] = (), pro
         _predict(str(runs["training"].path), pack, runs["tuned"], progress)
     with _timed(folder, stages_s, "score and report"):
         from vidtune.cli._evaluate import score_and_report
+        from vidtune.evaluation import EvaluateConfig
 
-        score_and_report(runs["base"], with_bert=True, baseline=None, progress=progress)
-        score_and_report(runs["tuned"], with_bert=True, baseline=runs["base"], progress=progress)
+        score_and_report(runs["base"], EvaluateConfig(), progress=progress)
+        score_and_report(runs["tuned"], EvaluateConfig(), baseline=runs["base"], progress=progress)
     with _timed(folder, stages_s, "real clip"):
         real_clip = _try_real_clip(runs["training"])
     return _summarise(folder, pack, runs["tuned"], real_clip, stages_s)

@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from vidtune.cli._beside_scores import BesideScores, beside_options
-from vidtune.cli._shell import emit, json_option, progress_bar
+from vidtune.cli._shell import emit, json_option, progress_bar, set_option
 from vidtune.core.progress import Progress
 from vidtune.core.rundir import RunDirectory
 
 if TYPE_CHECKING:
-    from vidtune.evaluation import EvaluationResult
+    from vidtune.evaluation import EvaluateConfig, EvaluationResult
 
 
 @click.command()
@@ -44,6 +44,7 @@ if TYPE_CHECKING:
 @click.option(
     "--use-bert", "--use_bert", "use_bert", is_flag=True, hidden=True, help="The default; kept for old scripts."
 )
+@set_option
 @beside_options
 @json_option
 def evaluate(
@@ -59,6 +60,7 @@ def evaluate(
     near_copies: bool | None,
     no_bert: bool,
     use_bert: bool,
+    overrides: tuple[str, ...],
     as_json: bool,
     **options: Any,
 ) -> None:
@@ -67,6 +69,7 @@ def evaluate(
     PREDICTIONS is a run directory, a predictions.jsonl, or a test_predictions.json of the QVED
     pipeline; several are scored one after the other. Scores and reports are written beside them,
     and what a benchmark's server takes, where there is one. A probe that was stopped goes on where it was.
+    --set changes how it is scored, e.g. --set aliases.press-ups=pushups --set confidence=0.99.
     """
     sources = [*runs, *([predictions] if predictions else [])]
     if not sources:
@@ -75,6 +78,18 @@ def evaluate(
         raise click.UsageError("--no-bert and --use-bert exclude each other.")
     if limit is not None and probe is None:
         raise click.UsageError("--limit has no effect without --probe.")
+    from vidtune.config import apply_overrides, build_config
+    from vidtune.evaluation import EvaluateConfig
+
+    asked = {
+        "with_bert": not no_bert,
+        "reference": reference,
+        "protocol": protocol,
+        "metrics": metrics,
+        "similarity": similarity,
+        "near_copies": near_copies,
+    }
+    config = build_config(EvaluateConfig, apply_overrides(asked, overrides), source="the options")
     beside = BesideScores(options, sources, baseline)
     results = {}
     with progress_bar() as progress:
@@ -84,17 +99,12 @@ def evaluate(
             run = RunDirectory(path if path.is_dir() else path.parent)
             results[source] = score_and_report(
                 run,
-                with_bert=not no_bert,
+                config,
                 baseline=RunDirectory(Path(baseline)) if baseline else None,
                 progress=progress,
                 source=path,
-                reference=Path(reference) if reference else None,
-                protocol=protocol,
-                metrics=metrics,
-                similarity=similarity,
                 probe=probe,
                 limit=limit,
-                near_copies=near_copies,
             )
             beside.after(source)
     text = "\n\n".join(beside.text(source, result.to_text()) for source, result in results.items())
@@ -104,31 +114,18 @@ def evaluate(
 
 def score_and_report(
     run: RunDirectory,
+    config: EvaluateConfig,
     *,
-    with_bert: bool,
-    baseline: RunDirectory | None,
     progress: Progress,
+    baseline: RunDirectory | None = None,
     source: Path | None = None,
-    reference: Path | None = None,
-    protocol: str | None = None,
-    metrics: tuple[str, ...] = (),
-    similarity: str | None = None,
     probe: str | None = None,
     limit: int | None = None,
-    near_copies: bool | None = None,
 ) -> EvaluationResult:
     """Score one run, probe it if asked, compare it with its baseline if there is one, and write its reports."""
-    from vidtune.evaluation import EvaluateConfig, compare_runs, score_predictions, score_probe
+    from vidtune.evaluation import compare_runs, score_predictions, score_probe
     from vidtune.reports import write_reports
 
-    config = EvaluateConfig(
-        with_bert=with_bert,
-        reference=reference,
-        protocol=protocol,
-        metrics=metrics,
-        similarity=similarity,
-        near_copies=near_copies,
-    )
     result = score_predictions(source or run.path, config, progress=progress)
     if probe is not None:
         from vidtune.inference import predict_conditions

@@ -103,8 +103,9 @@ def predict(
             summary = predict_dataset(config, run, progress=progress)
         if report:
             from vidtune.cli._evaluate import score_and_report
+            from vidtune.evaluation import EvaluateConfig
 
-            score_and_report(run, with_bert=not no_bert, baseline=None, progress=progress)
+            score_and_report(run, EvaluateConfig(with_bert=not no_bert), progress=progress)
     emit(summary.to_record(), as_json, summary.to_text())
     if summary.num_errors > max_failed * summary.num_samples:
         where = f"{config.data.path} --videos {config.data.videos}"

@@ -23,6 +23,11 @@ from vidtune.data._split_time import cut_by_time
 
 _MAX_GROUPS_TO_SWAP = 120
 _MAX_ROUNDS = 20
+_WHERE_GROUPS_ARE_FEW = {
+    "subject": "Ask for fewer parts, or split by 'video' or 'none' and say so where you report the scores.",
+    "video": "Ask for fewer parts, or split by 'none' and say so where you report the scores.",
+    "none": "Ask for fewer parts.",
+}
 
 
 class SplitConfig(Config):
@@ -109,7 +114,7 @@ def split_dataset(samples: Sequence[Sample], config: SplitConfig | None = None) 
         raise DataInvalid(
             f"{len(samples)} samples fall into {len(groups)} group(s) by {config.by}, expected at least "
             f"{len(config.ratios)} for the parts {', '.join(config.ratios)}.",
-            "Ask for fewer parts, or split by 'video' or 'none' and say so where you report the scores.",
+            _WHERE_GROUPS_ARE_FEW[config.by],
         )
     random.Random(config.seed).shuffle(groups)  # noqa: S311 -- a repeatable shuffle, no secret
     part_of = _assign(groups, samples, config)

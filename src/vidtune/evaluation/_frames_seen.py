@@ -11,7 +11,7 @@ from vidtune.evaluation._predictions import Prediction
 
 def frames_block(samples: Sequence[Prediction]) -> dict[str, Any] | None:
     """Return counts over the answered samples whose records say which frames were shown; None where none does."""
-    frames = [sample.record["frames"] for sample in samples if sample.record.get("frames")]
+    frames = [sample.frames for sample in samples if sample.frames]
     if not frames:
         return None
     coverages = [frame["coverage"] for frame in frames if frame.get("coverage") is not None]

@@ -62,6 +62,12 @@ class Prediction:
         return tuple(str(option) for option in found) if isinstance(found, list) else ()
 
     @property
+    def frames(self) -> Mapping[str, Any] | None:
+        """Which frames were shown, where the record tells it as vidtune does; others list names of files there."""
+        found = self.record.get("frames")
+        return found if isinstance(found, Mapping) and found else None
+
+    @property
     def is_ok(self) -> bool:
         """Whether there is an answer to score; an empty answer is one."""
         return self.text is not None

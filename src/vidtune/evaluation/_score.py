@@ -105,6 +105,7 @@ def score_predictions(
     looked = look_for_copies(file.predictions, reference, file.run, config.near_copies, progress)
     metrics = _summarise(file, reference, scored, records, config, protocol, context, looked)
     metrics["protocol"] = name
+    metrics["bert_precision"] = config.bert_precision if config.with_bert else None
     write_json(file.run.metrics, metrics)
     return EvaluationResult(file.run.metrics, file.run.scores, metrics)
 
@@ -147,6 +148,7 @@ def make_context(
         lexicon=config.lexicon,
         folder=folder,
         with_embedder=config.with_bert,
+        bert_precision=config.bert_precision,
     )
 
 

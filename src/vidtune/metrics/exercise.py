@@ -102,6 +102,16 @@ class ExerciseCatalogue:
             >>> ExerciseCatalogue(("squats", "cat-cow_pose")).identify("keep your back straight") is None
             True
         """
+        if text not in self._identified:
+            self._identified[text] = self._identify(text)
+        return self._identified[text]
+
+    @cached_property
+    def _identified(self) -> dict[str, str | None]:
+        # One text is asked about by metrics, baselines and reports, and answers recur.
+        return {}
+
+    def _identify(self, text: str) -> str | None:
         head, _ = split_answer(text)
         for candidate in (head, text if not head else ""):
             name = normalise_name(candidate)

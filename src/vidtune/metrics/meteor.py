@@ -6,12 +6,17 @@ import re
 from collections.abc import Callable, Sequence
 from functools import cache, lru_cache
 
+from vidtune.metrics.porter import porter_stem
 from vidtune.metrics.wordnet import synonyms_of
 
 _SENTENCE_END = re.compile(r"""(?<=[.!?])(["')\]]*)\s+(?=["'(\[]*[A-Z0-9])""")
-_PLAIN = re.compile(r"[A-Za-z0-9()-]+(?:,? [A-Za-z0-9()-]+)*[.!?]?")
+_WORD = (
+    r"(?:[A-Za-z0-9/()%-]|(?<=[A-Za-z0-9])[.](?=[A-Za-z0-9]))+(?:(?<=[A-Za-z])'(?:[smdt]|ll|re|ve)(?![A-Za-z0-9/(%-]))?"
+)
+_PLAIN = re.compile(rf"{_WORD}(?:[,;:]? {_WORD})*[.!?]?")
 _SPLIT_BY_NLTK = re.compile(r"--|\b(?:cannot|gimme|gonna|gotta|lemme|wanna)\b", re.IGNORECASE)
-_PUNCTUATION = re.compile(r"([(),.!?])")
+_PUNCTUATION = re.compile(r"([(),!?;:%]|[.]$)")
+_CONTRACTION = re.compile(r"(?<=[^' ])('[smd]|'ll|'re|'ve|n't)(?= )")
 _RECALL_WEIGHT, _CHUNK_POWER, _CHUNK_WEIGHT = 0.9, 3.0, 0.5
 
 
@@ -64,7 +69,8 @@ def meteor_words(text: str) -> tuple[str, ...]:
 def _split_sentence(sentence: str) -> list[str]:
     # nltk runs some thirty substitutions over every sentence; in one of plain words most have nothing to do.
     if _PLAIN.fullmatch(sentence) and not _SPLIT_BY_NLTK.search(sentence):
-        return _PUNCTUATION.sub(r" \1 ", sentence).split()
+        apart = _PUNCTUATION.sub(r" \1 ", sentence) + " "
+        return (_CONTRACTION.sub(r" \1", apart) if "'" in apart else apart).split()
     return _tokenizer()(sentence)
 
 
@@ -74,8 +80,8 @@ def _align(predicted: list[str], expected: list[str]) -> list[tuple[int, int]]:
         return [(index, index) for index in range(len(predicted))]
     left, right = dict(enumerate(predicted)), dict(enumerate(expected))
     matches = _match_equal(left, right)
-    left = {index: _stem(word) for index, word in left.items()}
-    right = {index: _stem(word) for index, word in right.items()}
+    left = {index: porter_stem(word) for index, word in left.items()}
+    right = {index: porter_stem(word) for index, word in right.items()}
     matches += _match_equal(left, right)
     # nltk looks for synonyms of what stemming left, not of the words themselves; so do we, to be equal.
     matches += _match_synonyms(left, right)
@@ -121,22 +127,9 @@ def _count_chunks(matches: list[tuple[int, int]]) -> int:
     return 1 + sum(after != (before[0] + 1, before[1] + 1) for before, after in neighbours)
 
 
-@lru_cache(maxsize=100_000)
-def _stem(word: str) -> str:
-    return str(_stemmer()(word))
-
-
-@cache
-def _stemmer() -> Callable[[str], str]:
-    # Imported on first use: nltk takes a second, and most commands do not score.
-    from nltk.stem.porter import PorterStemmer
-
-    stem: Callable[[str], str] = PorterStemmer().stem
-    return stem
-
-
 @cache
 def _tokenizer() -> Callable[[str], list[str]]:
+    # Imported on first use: nltk takes a second, and few texts hold what needs it, such as quotation marks.
     from nltk.tokenize import NLTKWordTokenizer
 
     tokenize: Callable[[str], list[str]] = NLTKWordTokenizer().tokenize

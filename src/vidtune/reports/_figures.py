@@ -44,7 +44,7 @@ def _draw_scores(view: RunView) -> Any:
     if view.comparison:
         base = [(view.pair(name) or {}).get("a_mean") for name in view.summaries]
         _mark(axes, base, "D", BASE, f"before: {view.baseline_name}")
-    axes.set_xlabel("mean score from 0 to 1; for identification, the share that is right")
+    axes.set_xlabel("mean score from 0 to 1; for identification, the share that is right", loc="right")
     return finish(figure, axes, 3)
 
 
@@ -60,7 +60,7 @@ def _draw_classes(view: RunView, name: str, block: Mapping[str, Any]) -> Any:
         _mark(axes, [before.get(row["label"]) for row in rows], "D", BASE, f"before: {view.baseline.name}")
     left_out = len(block["per_class"]) - len(rows)
     rest = f"; {left_out} more classes are in the tables" if left_out else ""
-    axes.set_xlabel(f"share that is right, {class_words(name)[0].lower()}{rest}")
+    axes.set_xlabel(f"share that is right, {class_words(name)[0].lower()}{rest}", loc="right")
     return finish(figure, axes)
 
 

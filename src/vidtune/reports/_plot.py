@@ -20,6 +20,7 @@ SERIES = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#00
 
 MARKERS = ("o", "D", "s", "^", "v", "P", "X", "*")
 _MAX_LABEL = 40
+_DOTS_PER_INCH = 160
 
 
 def plain_label(text: str, max_length: int = _MAX_LABEL) -> str:
@@ -54,19 +55,33 @@ def finish(figure: Any, axes: Any, num_columns: int = 2) -> Any:
 
 def save(figure: Any, folder: Path, name: str) -> set[Path]:
     """Write and return ``name.png`` (160 dots an inch) and ``name.pdf``; the same figure gives the same bytes."""
-    # Always in this order: rendering moves the parts of a figure a little, and the second finds them where the first
-    # has left them.
-    paths = [folder / f"{name}.{suffix}" for suffix in ("png", "pdf")]
-    for path in paths:
-        write_atomic(path, render(figure, path.suffix[1:]))
-    return set(paths)
+    paths = set()
+    for suffix, content in render(figure).items():
+        paths.add(folder / f"{name}.{suffix}")
+        write_atomic(folder / f"{name}.{suffix}", content)
+    return paths
 
 
-def render(figure: Any, suffix: str) -> bytes:
-    """Return a figure as a file of the kind ``png`` or ``pdf``; without the time it was made at."""
-    buffer = io.BytesIO()
+def render(figure: Any) -> dict[str, bytes]:
+    """Return a figure as files by their suffix, ``png`` and ``pdf``; without the time they were made at."""
     with warnings.catch_warnings():
         # A label in a script the built-in font lacks is drawn as boxes; the other reports hold it in full.
         warnings.filterwarnings("ignore", message="Glyph .* missing from font")
-        figure.savefig(buffer, format=suffix, dpi=160, metadata={"CreationDate": None} if suffix == "pdf" else {})
+        _settle(figure)
+        return {suffix: _render(figure, suffix) for suffix in ("png", "pdf")}
+
+
+def _settle(figure: Any) -> None:
+    """Place the parts of a figure once for all its files; matplotlib would draw it all twice for each of them."""
+    figure.set_dpi(_DOTS_PER_INCH)
+    engine = figure.get_layout_engine()
+    if engine is not None:
+        engine.execute(figure)
+        figure.set_layout_engine(None)
+
+
+def _render(figure: Any, suffix: str) -> bytes:
+    buffer = io.BytesIO()
+    metadata = {"CreationDate": None} if suffix == "pdf" else {}
+    figure.savefig(buffer, format=suffix, dpi=_DOTS_PER_INCH, metadata=metadata)
     return buffer.getvalue()

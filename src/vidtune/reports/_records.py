@@ -16,6 +16,7 @@ from vidtune.core.durable import RecordLog, read_json
 from vidtune.core.errors import DataInvalid
 
 Record = Mapping[str, Any]
+_FRAME_FACTS = {"requested", "delivered", "coverage", "times_s", "duration_s"}
 
 
 def read_records(path: Path) -> list[Record]:
@@ -65,7 +66,7 @@ def _normalise(record: Record) -> dict[str, Any]:
         "is_ok": is_ok,
         "prediction": str(record["prediction"]) if is_ok else "",
         "error": None if is_ok else _error_of(record.get("error")),
-        "frames": record.get("frames"),
+        "frames": _frames_of(record.get("frames")),
         "strip": record.get("strip"),
         "finish_reason": record.get("finish_reason"),
         "mean_logprob": record.get("mean_logprob"),
@@ -74,6 +75,11 @@ def _normalise(record: Record) -> dict[str, Any]:
         "num_new_tokens": record.get("num_new_tokens"),
         "timings_s": record.get("timings_s") or {},
     }
+
+
+def _frames_of(frames: Any) -> Mapping[str, Any] | None:
+    """Return which frames were seen, where it is told as vidtune does; others list names of files, or a part of it."""
+    return frames if isinstance(frames, Mapping) and frames.keys() >= _FRAME_FACTS else None
 
 
 def _error_of(error: Any) -> dict[str, str]:

@@ -34,13 +34,13 @@ class TextMetric:
     def compute(self, texts: Sequence[str], samples: Sequence[Prediction], context: ScoringContext) -> list[Score]:
         """Score each text against the references of its sample; without a reference it does not apply."""
         pairs = [(text, self._references(sample)) for text, sample in zip(texts, samples, strict=True)]
-        values = {pair: self.score(*pair) if pair[1] else None for pair in set(pairs)}
-        return [self._record(values[pair]) for pair in pairs]
+        return context.score_once(self.name, pairs, self._score)
 
     def _references(self, sample: Prediction) -> tuple[str, ...]:
         return tuple(text for text in self.references_of(sample) if text.strip())
 
-    def _record(self, value: float | bool | None) -> Score:
+    def _score(self, pair: tuple[str, tuple[str, ...]]) -> Score:
+        value = self.score(*pair) if pair[1] else None
         return Score(None if value is None else float(value), {self.name: value})
 
 

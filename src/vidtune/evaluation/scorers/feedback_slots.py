@@ -33,8 +33,9 @@ class FeedbackSlotMetric:
         """Compare the reading of each text with that of the reference answer."""
         lexicon = lexicons.get(context.lexicon)
         pairs = [(text, sample.answer) for text, sample in zip(texts, samples, strict=True)]
-        found = {pair: _score(context.read(pair[0]), context.read(pair[1]), lexicon) for pair in set(pairs)}
-        return [found[pair] for pair in pairs]
+        return context.score_once(
+            self.name, pairs, lambda pair: _score(context.read(pair[0]), context.read(pair[1]), lexicon)
+        )
 
 
 def _score(predicted: FeedbackSlots, reference: FeedbackSlots, lexicon: Lexicon) -> Score:

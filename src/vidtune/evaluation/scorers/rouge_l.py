@@ -23,10 +23,13 @@ class RougeL:
     baselines: tuple[str, ...] = ("blind_prior", "per_exercise_majority")
 
     def compute(self, texts: Sequence[str], samples: Sequence[Prediction], context: ScoringContext) -> list[Score]:
-        """Score each text against its sample's answer; pairs that recur, as those of baselines do, once."""
+        """Score each text against its sample's answer."""
         pairs = [(text, sample.answer) for text, sample in zip(texts, samples, strict=True)]
-        values = {pair: rouge_l(*pair) if pair[1].strip() else None for pair in set(pairs)}
-        return [Score(values[pair], {self.field: values[pair]}) for pair in pairs]
+        return context.score_once(self.name, pairs, self._score)
+
+    def _score(self, pair: tuple[str, str]) -> Score:
+        value = rouge_l(*pair) if pair[1].strip() else None
+        return Score(value, {self.field: value})
 
 
 METRIC = RougeL()

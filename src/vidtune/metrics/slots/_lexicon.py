@@ -86,8 +86,17 @@ class Lexicon:
         return Scanner({"praise": self.praise})
 
     @cached_property
-    def degree_pattern(self) -> str:
-        """All adjectives of degree as one alternative."""
+    def excess(self) -> re.Pattern[str]:
+        """Finds "too" before an adjective of degree."""
+        return re.compile(rf"\btoo\s+({self._degree_pattern})\b")
+
+    @cached_property
+    def lack(self) -> re.Pattern[str]:
+        """Finds an adjective of degree of which there is not enough."""
+        return re.compile(rf"(?:not|n't|isn't|aren't)\b(?:\s+\w+){{0,4}}?\s+({self._degree_pattern})\s+enough\b")
+
+    @cached_property
+    def _degree_pattern(self) -> str:
         return "|".join(sorted(map(re.escape, self.degrees), key=len, reverse=True))
 
 
@@ -117,20 +126,27 @@ class Scanner:
         for candidates in self._by_start.values():
             candidates.sort(key=lambda one: (-len(one[0]), -sum(map(len, one[0]))))
         self._by_word: dict[str, list[tuple[tuple[str, ...], str]]] = {}
+        # Most words of a text begin nothing, and most texts hold no other.
+        self._idle: set[str] = set()
 
     def find(self, text: str) -> list[Found]:
         """Return what is found, in the order of the text, without overlaps."""
-        words = _words_of(text)
+        words, distinct = _words_of(text)
         found: list[Found] = []
-        place = 0
-        while place < len(words):
-            for patterns, name in self._beginning_with(words[place][0]):
+        if self._idle.issuperset(distinct):
+            return found
+        following = 0
+        for place, (word, start, _) in enumerate(words):
+            known = self._by_word.get(word)
+            candidates = self._beginning_with(word) if known is None else known
+            if not candidates or place < following:
+                continue
+            for patterns, name in candidates:
                 rest = words[place + 1 : place + len(patterns)]
                 if len(rest) == len(patterns) - 1 and all(map(_fits, (one[0] for one in rest), patterns[1:])):
-                    found.append(Found(name, words[place][1], words[place + len(patterns) - 1][2]))
-                    place += len(patterns) - 1
+                    following = place + len(patterns)
+                    found.append(Found(name, start, words[following - 1][2]))
                     break
-            place += 1
         return found
 
     def names(self, text: str) -> list[str]:
@@ -139,11 +155,11 @@ class Scanner:
 
     def _beginning_with(self, word: str) -> list[tuple[tuple[str, ...], str]]:
         """Return the patterns whose first word fits; worked out once for each word."""
-        known = self._by_word.get(word)
-        if known is None:
-            known = [entry for entry in self._by_start.get(word[:2], ()) if _fits(word, entry[0][0])]
-            self._by_word[word] = known
-        return known
+        found = [entry for entry in self._by_start.get(word[:2], ()) if _fits(word, entry[0][0])]
+        self._by_word[word] = found
+        if not found:
+            self._idle.add(word)
+        return found
 
 
 _WORD = re.compile(r"[a-z0-9]+(?:'[a-z]+)?")
@@ -151,8 +167,10 @@ _WORD_OR_STAR = re.compile(r"[a-z0-9]+(?:'[a-z]+)?\*?")
 
 
 @lru_cache(maxsize=4096)
-def _words_of(text: str) -> tuple[tuple[str, int, int], ...]:
-    return tuple((match.group(), match.start(), match.end()) for match in _WORD.finditer(text))
+def _words_of(text: str) -> tuple[tuple[tuple[str, int, int], ...], frozenset[str]]:
+    """Return the words of a text with their places, and which they are."""
+    words = tuple((match.group(), *match.span()) for match in _WORD.finditer(text))
+    return words, frozenset(word for word, _, _ in words)
 
 
 def _fits(word: str, pattern: str) -> bool:

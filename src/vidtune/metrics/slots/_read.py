@@ -9,7 +9,9 @@ a finding back: "don't let your knees cave in" is advice, "your knees do not cav
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass, field
+from functools import cached_property
 
 from vidtune.metrics.exercise import ExerciseCatalogue, split_answer
 from vidtune.metrics.slots._lexicon import Lexicon
@@ -58,6 +60,32 @@ class Advice:
     direction: str
 
 
+class AdviceIndex:
+    """Pieces of advice by direction; one reading is compared with many others."""
+
+    def __init__(self, advice: Iterable[Advice]) -> None:
+        self.advice = frozenset(advice)
+        self._parts: dict[str, set[str]] = {}
+        for one in self.advice:
+            self._parts.setdefault(one.direction, set()).add(one.part)
+
+    def __contains__(self, one: Advice) -> bool:
+        """Whether the same advice is given; a part that is not named fits any."""
+        return self.sends(one.part, one.direction)
+
+    def __len__(self) -> int:
+        return len(self.advice)
+
+    def sends(self, part: str, direction: str) -> bool:
+        """Whether a part is sent that way."""
+        parts = self._parts.get(direction)
+        return parts is not None and (not part or part in parts or "" in parts)
+
+    def count(self, other: AdviceIndex) -> int:
+        """Return how many pieces of this advice are given by the other too."""
+        return sum(one in other for one in self.advice)
+
+
 @dataclass(frozen=True)
 class FeedbackSlots:
     """What a piece of feedback says."""
@@ -81,6 +109,16 @@ class FeedbackSlots:
 
     is_praise: bool = False
     """Whether it finds nothing wrong and says so."""
+
+    @cached_property
+    def advised(self) -> AdviceIndex:
+        """``advice``, to look things up in."""
+        return AdviceIndex(self.advice)
+
+    @cached_property
+    def corrected(self) -> AdviceIndex:
+        """``corrections``, to look things up in."""
+        return AdviceIndex(self.corrections)
 
 
 @dataclass
@@ -172,16 +210,11 @@ def _take_idioms(clause: str, lexicon: Lexicon) -> tuple[str, list[str]]:
 def _take_degrees(clause: str, lexicon: Lexicon) -> tuple[set[str], str]:
     """Return what "too high" and "not low enough" ask for, and the clause without them."""
     wanted: set[str] = set()
-    words = lexicon.degree_pattern
-    if not words:
+    if not lexicon.degrees or "too" not in clause and "enough" not in clause:
         return wanted, clause
-    for found in re.finditer(rf"\btoo\s+({words})\b", clause):
-        wanted.add(lexicon.opposites[lexicon.degrees[found.group(1)]])
-    lacking = rf"(?:not|n't|isn't|aren't)\b(?:\s+\w+){{0,4}}?\s+({words})\s+enough\b"
-    for found in re.finditer(lacking, clause):
-        wanted.add(lexicon.degrees[found.group(1)])
-    clause = re.sub(rf"\btoo\s+(?:{words})\b", " ", clause)
-    return wanted, re.sub(lacking, " ", clause)
+    wanted |= {lexicon.opposites[lexicon.degrees[found.group(1)]] for found in lexicon.excess.finditer(clause)}
+    wanted |= {lexicon.degrees[found.group(1)] for found in lexicon.lack.finditer(clause)}
+    return wanted, lexicon.lack.sub(" ", lexicon.excess.sub(" ", clause))
 
 
 def _error_of_degree(wanted: set[str]) -> str:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Set
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass
 
 from vidtune.metrics.slots._lexicon import Lexicon
-from vidtune.metrics.slots._read import Advice, FeedbackSlots
+from vidtune.metrics.slots._read import Advice, AdviceIndex, FeedbackSlots
 
 _WEIGHTS = {
     "exercise": 1.0,
@@ -18,7 +18,10 @@ _WEIGHTS = {
     "correction": 2.0,
 }
 _SAFETY_WEIGHT = 2.0
-_WEIGHED_BY_SAFETY = ("error", "direction", "correction")
+_WEIGHTS_OF_SAFETY = {
+    slot: weight * (_SAFETY_WEIGHT if slot in ("error", "direction", "correction") else 1)
+    for slot, weight in _WEIGHTS.items()
+}
 
 
 @dataclass(frozen=True)
@@ -52,26 +55,22 @@ def score_feedback(predicted: FeedbackSlots, reference: FeedbackSlots, lexicon: 
     opposite way makes direction and correction 0. "Knees caving inwards" against "outwards" therefore scores 0 there.
     Where both find nothing wrong, the error slot is right.
     """
-    clashes = _clashes(predicted.advice, reference.advice, lexicon)
-    matched = {one for one in predicted.advice if _is_in(one, reference.advice)}
-    missed = {one for one in reference.advice if not _is_in(one, predicted.advice)}
-    hallucinated = {one for one in predicted.advice - matched if not _is_of_matched_part(one, reference)}
+    has_clash = _has_clash(predicted.advised, reference.advised, lexicon)
+    unmatched = [one for one in predicted.advice if one not in reference.advised]
+    num_missed = len(reference.advice) - reference.advised.count(predicted.advised)
     is_safety = _is_safety(reference, lexicon)
     by_slot: dict[str, float | None] = {
         "exercise": None if reference.exercise is None else float(predicted.exercise == reference.exercise),
         "body_part": _f_score(predicted.parts, reference.parts),
         "error": _error_score(predicted, reference),
-        "direction": 0.0 if clashes else _advice_score(predicted.advice, reference.advice),
+        "direction": 0.0 if has_clash else _advice_score(predicted.advised, reference.advised),
         "laterality": None if not reference.sides else float(predicted.sides == reference.sides),
         "severity": _severity_score(predicted.severity, reference.severity),
         "correction": 0.0
-        if clashes
-        else _advice_score(predicted.corrections or predicted.advice, reference.corrections),
+        if has_clash
+        else _advice_score(predicted.corrected if predicted.corrections else predicted.advised, reference.corrected),
     }
-    weights = {
-        slot: weight * (_SAFETY_WEIGHT if is_safety and slot in _WEIGHED_BY_SAFETY else 1)
-        for slot, weight in _WEIGHTS.items()
-    }
+    weights = _WEIGHTS_OF_SAFETY if is_safety else _WEIGHTS
     known = {slot: value for slot, value in by_slot.items() if value is not None}
     total = (
         sum(weights[slot] * value for slot, value in known.items()) / sum(weights[slot] for slot in known)
@@ -81,46 +80,37 @@ def score_feedback(predicted: FeedbackSlots, reference: FeedbackSlots, lexicon: 
     return SlotScores(
         by_slot,
         total,
-        len(hallucinated),
-        len(missed),
-        bool(clashes),
+        len(unmatched) - _num_of_matched_part(unmatched, reference),
+        num_missed,
+        has_clash,
         is_safety,
-        is_safety and (bool(clashes) or not matched and not predicted.errors & reference.errors),
+        is_safety
+        and (has_clash or len(unmatched) == len(predicted.advice) and not predicted.errors & reference.errors),
     )
 
 
-def _clashes(predicted: Set[Advice], reference: Set[Advice], lexicon: Lexicon) -> set[Advice]:
-    """Return the predicted advice that sends a part the opposite way, unless the reference sends it both ways."""
-    return {
-        one
-        for one in predicted
-        if (other := lexicon.opposites.get(one.direction)) is not None
-        and _is_in(Advice(one.part, other), reference)
-        and not _is_in(one, reference)
-    }
-
-
-def _is_in(one: Advice, others: Set[Advice]) -> bool:
-    """Whether the same advice is among ``others``; a part that is not named fits any."""
+def _has_clash(predicted: AdviceIndex, reference: AdviceIndex, lexicon: Lexicon) -> bool:
+    """Whether some part is sent the opposite way, unless the reference sends it both ways."""
     return any(
-        one.direction == other.direction and (one.part == other.part or not one.part or not other.part)
-        for other in others
+        (other := lexicon.opposites.get(one.direction)) is not None
+        and reference.sends(one.part, other)
+        and one not in reference
+        for one in predicted.advice
     )
 
 
-def _is_of_matched_part(one: Advice, reference: FeedbackSlots) -> bool:
-    """Whether the reference speaks of that part without saying a way: then a way is no invention."""
-    ways = {other.part for other in reference.advice}
-    return bool(one.part) and one.part in reference.parts and one.part not in ways
+def _num_of_matched_part(unmatched: Sequence[Advice], reference: FeedbackSlots) -> int:
+    """Return how many are about a part that the reference names without saying a way: then a way is no invention."""
+    with_way = {other.part for other in reference.advice}
+    return sum(bool(one.part) and one.part in reference.parts and one.part not in with_way for one in unmatched)
 
 
-def _advice_score(predicted: Set[Advice], reference: Set[Advice]) -> float | None:
-    if not predicted and not reference:
+def _advice_score(predicted: AdviceIndex, reference: AdviceIndex) -> float | None:
+    if not reference:
         return None
-    if not predicted or not reference:
-        return 0.0 if reference else None
-    precision = sum(_is_in(one, reference) for one in predicted) / len(predicted)
-    recall = sum(_is_in(one, predicted) for one in reference) / len(reference)
+    if not predicted:
+        return 0.0
+    precision, recall = predicted.count(reference) / len(predicted), reference.count(predicted) / len(reference)
     return 2 * precision * recall / (precision + recall) if precision + recall else 0.0
 
 
@@ -144,5 +134,6 @@ def _severity_score(predicted: int | None, reference: int | None) -> float | Non
 
 
 def _is_safety(reference: FeedbackSlots, lexicon: Lexicon) -> bool:
-    pairs = {f"{one.part}/{one.direction}" for one in reference.advice}
-    return bool((reference.errors | pairs) & lexicon.safety)
+    return not lexicon.safety.isdisjoint(reference.errors) or any(
+        f"{one.part}/{one.direction}" in lexicon.safety for one in reference.advice
+    )

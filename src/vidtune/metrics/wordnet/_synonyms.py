@@ -51,8 +51,9 @@ def synonyms_of(word: str) -> frozenset[str]:
     found: set[str] = set()
     for part, (synsets_by_word, exceptions) in _table().items():
         for form in _base_forms(word, part, exceptions):
-            for words in synsets_by_word.get(form, ()):
-                found.update(words)
+            for synset in synsets_by_word.get(form, ()):
+                # Names with capitals can be looked up ("paris") but cannot equal a lower-cased word.
+                found.update(word for word in synset.split(" ") if "_" not in word and word == word.lower())
     return frozenset(found)
 
 
@@ -68,10 +69,10 @@ def _base_forms(word: str, part: str, exceptions: dict[str, list[str]]) -> set[s
 
 
 @cache
-def _table() -> dict[str, tuple[dict[str, list[tuple[str, ...]]], dict[str, list[str]]]]:
-    """Per part of speech: synsets by each of their words, and base forms by irregular form."""
+def _table() -> dict[str, tuple[dict[str, list[str]], dict[str, list[str]]]]:
+    """Per part of speech: synsets, their words as one text, by each word; and base forms by irregular form."""
     packed = resources.files(__package__).joinpath("synonyms.txt.gz").read_bytes()
-    table: dict[str, tuple[dict[str, list[tuple[str, ...]]], dict[str, list[str]]]] = {}
+    table: dict[str, tuple[dict[str, list[str]], dict[str, list[str]]]] = {}
     for line in gzip.decompress(packed).decode().splitlines():
         if line.startswith("= "):
             synsets_by_word, exceptions = table[line[2:]] = ({}, {})
@@ -79,9 +80,6 @@ def _table() -> dict[str, tuple[dict[str, list[tuple[str, ...]]], dict[str, list
             form, *bases = line[2:].split()
             exceptions[form] = bases
         else:
-            words = line.split(" ")
-            # Names with capitals can be looked up ("paris") but cannot equal a lower-cased word.
-            matchable = tuple(word for word in words if "_" not in word and word == word.lower())
-            for word in words:
-                synsets_by_word.setdefault(word.lower(), []).append(matchable)
+            for word in line.lower().split(" "):
+                synsets_by_word.setdefault(word, []).append(line)
     return table

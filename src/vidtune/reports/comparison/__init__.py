@@ -73,7 +73,7 @@ def _draw(sections: Sequence[Section]) -> dict[str, bytes]:
     for section in sections:
         figure = section.draw() if section.draw else None
         if figure is not None:
-            found |= {f"{section.name}.{suffix}": render(figure, suffix) for suffix in ("png", "pdf")}
+            found |= {f"{section.name}.{suffix}": content for suffix, content in render(figure).items()}
     return found
 
 
