@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 from unittest import mock
 
 import torch
@@ -20,12 +22,20 @@ TEXT_30M = {
 VISION_30M = {"embed_dim": 384, "depth": 6, "num_heads": 6, "hidden_size": 512}
 
 
-def make_model_of_30m(folder: Path, vocabulary: int | None = None) -> Path:
+VISION_LIKE_2B = {"embed_dim": 512, "depth": 7, "num_heads": 8, "hidden_size": 512}
+"""With the language tower of TEXT_30M and 6,144 words, short clips divide the work of a step among vision tower (47 %),
+language tower (44 %) and logits (9 %) as it does in Qwen2-VL-2B on clips of real size."""
+
+
+def make_model_of_30m(
+    folder: Path, vocabulary: int | None = None, *, vision: Mapping[str, int] = MappingProxyType(VISION_30M)
+) -> Path:
     """Write a Qwen2-VL of about 30 million random parameters with nano's processor.
 
     Args:
         folder: Where.
         vocabulary: Words of the language tower; None: as many as nano knows, 2,048.
+        vision: Sizes of the vision tower.
     """
     nano = load_for_inference("nano", device="cpu", dtype="float32")  # first: it makes transformers importable anywhere
     from transformers import Qwen2VLConfig, Qwen2VLForConditionalGeneration
@@ -38,7 +48,7 @@ def make_model_of_30m(folder: Path, vocabulary: int | None = None) -> Path:
     config.text_config.rope_parameters = {"rope_type": "default", "rope_theta": 1e6, "mrope_section": [8, 12, 12]}
     config.text_config.layer_types = None
     config.text_config.layer_types = ["full_attention"] * TEXT_30M["num_hidden_layers"]
-    for name, value in VISION_30M.items():
+    for name, value in vision.items():
         setattr(config.vision_config, name, value)
     torch.manual_seed(0)
     model = Qwen2VLForConditionalGeneration(config)

@@ -2,6 +2,8 @@
 
     python benchmarks/training.py                       # 30 million random parameters, a vocabulary of 32k, float32
     python benchmarks/training.py --precision bf16
+    python benchmarks/training.py --vocabulary 151936   # the words of Qwen2-VL before a small tower
+    python benchmarks/training.py --model like-2b       # work divided between the towers as in Qwen2-VL-2B
     python benchmarks/training.py --model smolvlm       # most of its work in the vision tower
     python benchmarks/training.py --model nano
 
@@ -15,8 +17,10 @@ users seldom have: decoding and the processor cost nobody anything here. What is
 - ``vidtune``: ``vidtune.training.train``. What it does before its first step (decoding, processor, features of the
   frozen tower) is told as ``preparing_s``.
 
-Losses of all steps are compared. Times are of all steps but the first, the best of the rounds. Prints JSON and writes
-``benchmarks/results/training.json``, an entry a model and precision; a peer that is not installed is named there.
+Losses of all steps are compared. Times are of all steps but the first, the best of the rounds. ``work`` is what the
+matrix products of one step cost, counted and not timed: the ratio of two is what a step could gain if nothing else took
+time. Prints JSON and writes ``benchmarks/results/training.json``, an entry a model, vocabulary and precision; a peer
+that is not installed is named there.
 """
 
 from __future__ import annotations
@@ -30,6 +34,7 @@ import tempfile
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -38,7 +43,8 @@ os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 os.environ["HF_HUB_OFFLINE"] = "1"
 
 import torch
-from shapes import make_model_of_30m, make_smolvlm
+from shapes import VISION_LIKE_2B, make_model_of_30m, make_smolvlm
+from torch.utils.flop_counter import FlopCounterMode
 
 from vidtune.adapters import attach_adapter
 from vidtune.core.durable import read_json, write_json
@@ -49,10 +55,17 @@ from vidtune.models import LoadedModel, ensure_torchvision, load_model
 from vidtune.packs import packs
 from vidtune.training import TrainConfig, read_history, train
 from vidtune.training._examples import join_batch
+from vidtune.training._last_layer import LastLayer
+from vidtune.training._loss import full_loss_sum, positions_read, supervised_loss_sum
 from vidtune.training._prepare import Prepared, prepare
 
 RESULT = Path(__file__).parent / "results" / "training.json"
-VOCABULARY = 32_768
+VOCABULARIES = {"nano": 2048, "30m": 32_768, "smolvlm": 32_768, "like-2b": 6144}
+MAKERS: dict[str, Callable[[Path, int], Path]] = {
+    "30m": make_model_of_30m,
+    "smolvlm": make_smolvlm,
+    "like-2b": partial(make_model_of_30m, vision=VISION_LIKE_2B),
+}
 
 
 @dataclass
@@ -87,19 +100,30 @@ def main() -> None:
     print(json.dumps(result, indent=2))
     if not arguments.dry_run:
         before = read_json(RESULT) if RESULT.exists() else {}
-        write_json(RESULT, {**before, f"{arguments.model}, {arguments.precision}": result})
+        write_json(RESULT, {**before, entry_name(arguments): result})
+
+
+def entry_name(arguments: argparse.Namespace) -> str:
+    """Return the name under which a result is kept."""
+    usual = arguments.vocabulary == VOCABULARIES[arguments.model]
+    return f"{arguments.model}{'' if usual else f' of {arguments.vocabulary} words'}, {arguments.precision}"
 
 
 def parse_arguments() -> argparse.Namespace:
     """Read the command line."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("--model", default="30m", choices=("nano", "30m", "smolvlm"))
+    parser.add_argument("--model", default="30m", choices=VOCABULARIES)
+    parser.add_argument("--vocabulary", type=int, help="words of the language tower, another number than usual")
     parser.add_argument("--precision", default="fp32", choices=("fp32", "bf16"))
     parser.add_argument("--steps", type=int, default=16)
     parser.add_argument("--batch-size", type=int, default=4)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--dry-run", action="store_true", help="print only")
-    return parser.parse_args()
+    arguments = parser.parse_args()
+    if arguments.vocabulary is not None and arguments.model == "nano":
+        parser.error("nano knows its 2,048 words.")
+    arguments.vocabulary = arguments.vocabulary or VOCABULARIES[arguments.model]
+    return arguments
 
 
 def measure(arguments: argparse.Namespace, scratch: Path) -> dict[str, Any]:
@@ -152,15 +176,33 @@ def measure(arguments: argparse.Namespace, scratch: Path) -> dict[str, Any]:
             for name, found in losses.items()
             if name != "vidtune"
         },
+        "work": count_work(config, prepared, scratch),
         "losses": list(losses["vidtune"]),
+    }
+
+
+def count_work(config: TrainConfig, with_pixels: Prepared, scratch: Path) -> dict[str, Any]:
+    """Return the floating point operations of one step's matrix products, and how many times more the peers do."""
+    ours = prepare(config, RunDirectory(scratch / "work"), evaluator=None, progress=silent)
+    indices = ours.schedule.step(1).indices
+    operations = {}
+    for name, prepared, loss_of in (("vidtune", ours, supervised_loss_sum), ("trainer", with_pixels, full_loss_sum)):
+        model = prepared.loaded.model.train()
+        batch = join_batch(prepared.loaded, [prepared.train.row(index, 0) for index in indices])
+        is_read = positions_read(batch["labels"]) if name == "vidtune" else torch.ones_like(batch["labels"]).bool()
+        with FlopCounterMode(display=False) as counter, LastLayer(model).reading(is_read):
+            loss_of(model, batch).backward()
+        operations[name] = counter.get_total_flops()
+    return {
+        "gflop_a_step": {name: round(count / 1e9, 2) for name, count in operations.items()},
+        "trainer_does_times_more": round(operations["trainer"] / operations["vidtune"], 2),
     }
 
 
 def make_recipe(arguments: argparse.Namespace, scratch: Path) -> TrainConfig:
     """Return a recipe on clips of the physio pack, made on the spot."""
-    makers = {"30m": make_model_of_30m, "smolvlm": make_smolvlm}
-    maker = makers.get(arguments.model)
-    source = arguments.model if maker is None else str(maker(scratch / arguments.model, VOCABULARY))
+    maker = MAKERS.get(arguments.model)
+    source = arguments.model if maker is None else str(maker(scratch / arguments.model, arguments.vocabulary))
     physio = packs.get("physio")
     num_samples = max(1, arguments.steps // 2) * arguments.batch_size  # whole batches: the peers cut none short
     physio.synthesize(scratch / "pack", physio.config_class(num_clips=max(140, 2 * num_samples)), silent)
@@ -299,7 +341,6 @@ def about(arguments: argparse.Namespace) -> dict[str, Any]:
     model = next((line for line in Path("/proc/cpuinfo").read_text().splitlines() if line.startswith("model name")), "")
     return {
         "settings": {name: value for name, value in vars(arguments).items() if name != "dry_run"},
-        "vocabulary": 2048 if arguments.model == "nano" else VOCABULARY,
         "machine": {
             "cpu": model.partition(":")[2].strip(),
             "num_cores": os.cpu_count(),

@@ -1,13 +1,12 @@
-"""One training step, as vidtune takes it and as others do, on the same model and clip."""
+"""Training steps, as vidtune takes them and as others do, on the same model and clip."""
 
 from __future__ import annotations
 
 import gc
 import importlib.util
 import json
-import statistics
-import time
 from collections.abc import Callable, Iterator
+from contextlib import nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,20 +14,24 @@ from typing import Any
 import numpy as np
 import torch
 from published import SIDE_PX
+from timing import LossOf, time_steps
 from trl_peer import TrlLoss
+from unsloth_peer import NAME as UNSLOTH
+from unsloth_peer import measure_unsloth
 
 from vidtune.adapters import AdapterConfig, attach_adapter, bare_model, quantization_config
 from vidtune.data import Turn
 from vidtune.media import frameset_from_array
 from vidtune.models import LoadedModel, find_family, load_model
-from vidtune.training._loss import count_supervised, supervised_loss_sum
+from vidtune.training._last_layer import LastLayer
+from vidtune.training._loss import count_supervised, positions_read, supervised_loss_sum
 from vidtune.training._optimizer import trained_parameters
 from vidtune.training._precision import computing
 
 QUESTION = "Which exercise is this, and what should be corrected? " * 2
 ANSWER = "squats - the knees move inwards, push them outwards over the toes and keep the back straight"
 
-LossOf = Callable[[Any, dict[str, Any]], torch.Tensor]
+ALPHA = 16
 
 
 @dataclass(frozen=True)
@@ -43,6 +46,21 @@ class Settings:
     num_warmup: int
 
 
+@dataclass(frozen=True)
+class Way:
+    """One way of taking a step with a model that vidtune has loaded and adapted."""
+
+    prepare: Callable[[Any], None]
+    """What is done to the model first."""
+
+    make_loss: Callable[[LoadedModel], LossOf]
+    needs: tuple[str, ...] = ()
+    """Packages that vidtune does without."""
+
+    skips_unread: bool = False
+    """Compute the last layer only where the loss looks, as ``vidtune train`` does."""
+
+
 def measure_steps(folder: Path, kind: str, settings: Settings) -> dict[str, Any]:
     """Return time, tokens a second, peak memory and first loss of each way of taking a step.
 
@@ -52,48 +70,52 @@ def measure_steps(folder: Path, kind: str, settings: Settings) -> dict[str, Any]
         settings: Sizes.
     """
     results: dict[str, Any] = {}
-    for name, (needs, prepare, make_loss) in _ways().items():
-        missing = [package for package in needs if importlib.util.find_spec(package) is None]
-        if missing:
-            results[name] = {"not_measured": f"not installed: {', '.join(missing)}"}
-            continue
-        try:
-            results[name] = _measure(folder, kind, settings, prepare, make_loss)
-        except torch.cuda.OutOfMemoryError:
-            results[name] = {"not_measured": "out of memory"}
-        _forget()
+    for name, way in _ways().items():
+        results[name] = _try(lambda way=way: _measure(folder, kind, settings, way), way.needs)
+    results[UNSLOTH] = _try(lambda: _measure_unsloth(folder, kind, settings), ("unsloth",))
     ours = results["vidtune"]
     for row in results.values():
-        if "step_s" in row:
+        if "step_s" in row and "step_s" in ours:
             row["times_slower_than_vidtune"] = round(row["step_s"] / ours["step_s"], 2)
             row["loss_difference"] = abs(row["first_loss"] - ours["first_loss"])
     return results
 
 
-def _ways() -> dict[str, tuple[tuple[str, ...], Callable[[Any], None], Callable[[LoadedModel], LossOf]]]:
-    """Return, by name: the packages that it needs, what is done to the model first, and what makes the loss."""
+def _ways() -> dict[str, Way]:
     return {
-        "vidtune": ((), _recompute, lambda loaded: _our_loss),
-        "vidtune, activations kept": ((), _keep, lambda loaded: _our_loss),
-        "PEFT and the model's own loss": ((), _recompute, lambda loaded: _own_loss),
-        "PEFT and TRL": (("trl",), _recompute, TrlLoss),
-        "PEFT and Liger kernels": (("liger_kernel", "triton"), _use_liger, lambda loaded: _own_loss),
+        "vidtune": Way(_recompute, lambda loaded: _our_loss, skips_unread=True),
+        "vidtune, activations kept": Way(_keep, lambda loaded: _our_loss, skips_unread=True),
+        "PEFT and the model's own loss": Way(_recompute, lambda loaded: _own_loss),
+        "PEFT and TRL": Way(_recompute, TrlLoss, ("trl",)),
+        "PEFT and Liger kernels": Way(_use_liger, lambda loaded: _own_loss, ("liger_kernel", "triton")),
     }
 
 
-def _measure(
-    folder: Path,
-    kind: str,
-    settings: Settings,
-    prepare: Callable[[Any], None],
-    make_loss: Callable[[LoadedModel], LossOf],
-) -> dict[str, Any]:
-    config = AdapterConfig(kind=kind, rank=settings.rank, alpha=16, dropout=0.0)
-    dtype = "bfloat16" if settings.device.startswith("cuda") else "float32"
+def _try(measure: Callable[[], dict[str, Any]], needs: tuple[str, ...]) -> dict[str, Any]:
+    """Measure, or say in a sentence why not."""
+    missing = [package for package in needs if importlib.util.find_spec(package) is None]
+    if missing:
+        return {"not_measured": f"not installed: {', '.join(missing)}"}
+    try:
+        return measure()
+    except torch.cuda.OutOfMemoryError:
+        return {"not_measured": "out of memory"}
+    except Exception as exc:
+        if not needs:
+            raise
+        # A peer that is there and does not load is a fact, not our failure.
+        return {"not_measured": " ".join(f"{type(exc).__name__}: {exc}".split())[:300]}
+    finally:
+        _forget()
+
+
+def _measure(folder: Path, kind: str, settings: Settings, way: Way) -> dict[str, Any]:
+    on_gpu = settings.device.startswith("cuda")
+    config = AdapterConfig(kind=kind, rank=settings.rank, alpha=ALPHA, dropout=0.0)
     loaded = load_model(
         folder,
         device=settings.device,
-        dtype=dtype,
+        dtype="bfloat16" if on_gpu else "float32",
         quantization_config=quantization_config(config, device=settings.device),
         max_pixels=max_pixels_of(folder, settings),
     )
@@ -101,40 +123,31 @@ def _measure(
     family = loaded.family
     targets = {modality: family.linear_targets(modality) for modality in family.modalities}
     model = attach_adapter(loaded.model, config, targets, modality_of=family.modality_of)
-    parameters = trained_parameters(model).values()
-    for parameter in parameters:
+    for parameter in trained_parameters(model).values():
         parameter.data = parameter.data.float()
-    prepare(bare_model(model))
-    loss_of = make_loss(loaded)
+    way.prepare(bare_model(model))
+    loss_of = way.make_loss(loaded)
     model.train()
     batch = make_batch(loaded, settings)
-    optimizer = torch.optim.AdamW(parameters, lr=2e-4, fused=True)
-    precision = "bf16" if settings.device.startswith("cuda") else "fp32"
     num_tokens = int(batch["attention_mask"].sum())
-    seconds, losses = [], []
-    if settings.device.startswith("cuda"):
-        torch.cuda.reset_peak_memory_stats()
-    for _ in range(settings.num_warmup + settings.num_steps):
-        _wait(settings.device)
-        began_s = time.perf_counter()
-        with computing(precision, loaded.device, num_tokens):  # type: ignore[arg-type]
-            loss = loss_of(model, batch)
-        loss.backward()
-        torch.nn.utils.clip_grad_norm_(parameters, 1.0)
-        optimizer.step()
-        optimizer.zero_grad()
-        losses.append(float(loss.detach()))
-        _wait(settings.device)
-        seconds.append(time.perf_counter() - began_s)
-    step_s = statistics.median(seconds[settings.num_warmup :])
-    return {
-        "step_s": step_s,
-        "tokens": num_tokens,
-        "tokens_per_s": round(num_tokens / step_s, 1),
-        "peak_gib": _peak_gib(settings.device),
-        "first_loss": losses[0],
-        "last_loss": losses[-1],
-    }
+    read = LastLayer(model).reading(positions_read(batch["labels"])) if way.skips_unread else nullcontext()
+    with read:
+        return time_steps(
+            model,
+            batch,
+            loss_of,
+            device=settings.device,
+            num_steps=settings.num_steps,
+            num_warmup=settings.num_warmup,
+            computing=lambda: computing("bf16" if on_gpu else "fp32", loaded.device, num_tokens),
+        )
+
+
+def _measure_unsloth(folder: Path, kind: str, settings: Settings) -> dict[str, Any]:
+    loaded = load_model(folder, device="cpu", dtype="bfloat16", max_pixels=max_pixels_of(folder, settings))
+    batch = make_batch(loaded, settings)
+    sizes = {"num_steps": settings.num_steps, "num_warmup": settings.num_warmup}
+    return measure_unsloth(folder, batch, {"rank": settings.rank, "alpha": ALPHA, "in_4_bit": kind == "qlora", **sizes})
 
 
 def make_batch(loaded: LoadedModel, settings: Settings) -> dict[str, Any]:
@@ -162,7 +175,7 @@ def _own_loss(model: Any, batch: dict[str, Any]) -> torch.Tensor:
 
 
 def _recompute(model: Any) -> None:
-    model.gradient_checkpointing_enable({"use_reentrant": False})
+    model.activation_checkpointing_enable({"use_reentrant": False})
 
 
 def _keep(model: Any) -> None:
@@ -174,15 +187,6 @@ def _use_liger(model: Any) -> None:
 
     _apply_liger_kernel_to_instance(model=model)
     _recompute(model)
-
-
-def _wait(device: str) -> None:
-    if device.startswith("cuda"):
-        torch.cuda.synchronize()
-
-
-def _peak_gib(device: str) -> float | None:
-    return round(torch.cuda.max_memory_allocated() / 2**30, 2) if device.startswith("cuda") else None
 
 
 def _forget() -> None:

@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 
 import pytest
+import torch
 
 ROOT = Path(__file__).parents[2]
 MODELS = {"Qwen2-VL-7B", "Qwen2.5-VL-3B", "Gemma-3n-E2B", "VideoLLaMA3-2B"}
@@ -41,5 +42,29 @@ def test_every_model_steps_and_answers_in_small_with_equal_losses(tmp_path):
         for adapter in ("qlora", "lora"):
             measured = [row for row in found[adapter].values() if "step_s" in row]
             assert len(measured) >= 3, name
+            assert {"PEFT and TRL", "PEFT and Liger kernels", "Unsloth"} <= found[adapter].keys()
+            assert all("step_s" in row or row["not_measured"] for row in found[adapter].values()), name
             assert all(row["loss_difference"] < 1e-4 for row in measured), name
         assert all(asking["same_tokens"] == "4 of 4" for asking in found["answers"]), name
+
+
+@pytest.mark.parametrize(
+    ("package", "sentence"),
+    [
+        (
+            "raise NotImplementedError('Unsloth cannot find any accelerator')",
+            "it cannot be imported: NotImplementedError",
+        ),
+        ("import os; os._exit(3)", "it ended with status 3: it said nothing"),
+    ],
+)
+def test_a_peer_that_does_not_load_is_a_sentence(package, sentence, tmp_path, monkeypatch):
+    (tmp_path / "unsloth").mkdir()
+    (tmp_path / "unsloth" / "__init__.py").write_text(package)
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    monkeypatch.syspath_prepend(str(ROOT / "benchmarks" / "gpu"))
+    from unsloth_peer import measure_unsloth
+
+    row = measure_unsloth(tmp_path, {"input_ids": torch.zeros(1, 2)}, {"rank": 4})
+
+    assert row["not_measured"].startswith(sentence)

@@ -1,7 +1,10 @@
 import errno
 import json
 import os
+import random
 import resource
+import signal
+import time
 
 import pytest
 import torch
@@ -62,6 +65,42 @@ def test_a_damaged_newest_checkpoint_is_refused_by_name_and_the_one_before_is_us
     assert found.state.step == 1
     assert "step-000002" in told[0]
     assert (folder.path / "step-000002.damaged").is_dir()
+
+
+def write_until_killed(path, rng):
+    """Write checkpoints in a child process that is killed at a random moment after its first; return how it ended."""
+    reader, writer = os.pipe()
+    child = os.fork()
+    if child == 0:
+        folder = CheckpointFolder(path, keep=2)
+        folder.clean()
+        found = folder.read_newest(lambda note: None)
+        step = 0 if found is None else found.state.step
+        while True:
+            step += 1
+            write(folder, step)
+            os.write(writer, b".")
+    os.read(reader, 1)
+    time.sleep(rng.uniform(0.0, 0.03))
+    os.kill(child, signal.SIGKILL)
+    os.close(reader)
+    os.close(writer)
+    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+
+
+def test_fifty_kills_at_random_leave_no_newest_checkpoint_that_cannot_be_used(folder):
+    rng = random.Random(0)
+    newest = 0
+    for _ in range(50):
+        assert write_until_killed(folder.path, rng) == -signal.SIGKILL
+        notes = []
+        found = folder.read_newest(notes.append)
+        assert notes == [], "nothing was damaged, and no older one had to be taken"
+        assert found.state.step > newest, "what was there is not lost"
+        assert torch.equal(found.weights["a"], torch.full((4, 4), float(found.state.step)))
+        newest = found.state.step
+    folder.clean()
+    assert not [path for path in folder.path.iterdir() if not path.name.startswith("step-")]
 
 
 def test_no_whole_checkpoint_left_is_an_error_not_a_fresh_start(folder):

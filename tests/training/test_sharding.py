@@ -81,11 +81,17 @@ def test_a_launcher_that_fell_back_to_one_process_is_an_error(kind, recipe):
         ({"adapter": {"kind": "prompt", "rank": ..., "alpha": ..., "dropout": ...}}, "runs layers twice"),
         ({"adapter": {"kind": "qlora"}}, "base in 4 or 8 bit"),
         ({"model": {"device": ..., "device_map": "auto"}}, "both spread the model"),
+        ({"loop": {"sharding": "fsdp2", "precision": "fp16"}}, "loop.precision='fp16' works on whole tensors"),
+        (
+            {"loop": {"sharding": "zero3"}, "loss": {"terms": {"temporal_coherence": {"weight": 0.5}}}},
+            "loss.terms works on whole tensors",
+        ),
+        ({"optim": {"kind": "adamw_8bit"}}, "optim.kind='adamw_8bit' works on whole tensors"),
     ],
 )
 def test_what_needs_all_weights_in_one_place_is_refused_before_they_load(changes, message, recipe):
     with pytest.raises(ConfigInvalid, match=message):
-        require_can_shard(recipe(loop={"sharding": "fsdp2"}, **changes), World(0, 2))
+        require_can_shard(recipe(**{"loop": {"sharding": "fsdp2"}, **changes}), World(0, 2))
 
 
 def test_stage_two_leaves_a_quantized_base_whole(recipe):
@@ -169,6 +175,21 @@ def test_fsdp2_learns_what_one_process_learns_and_halves_what_each_holds(recipe,
     assert holding["num_processes"] == 2
     assert holding["held_bytes"] <= 0.51 * holding["total_bytes"]
     assert holding["num_held"] <= 0.51 * holding["num_trained"]
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(600)
+@pytest.mark.parametrize("sharding", ["fsdp2", "zero2"])
+def test_terms_of_the_loss_are_those_of_one_process(sharding, recipe, clips, child_env, tmp_path):
+    if sharding != "fsdp2":
+        pytest.importorskip("deepspeed")
+    terms = {"temporal_coherence": {"weight": 0.5}, "distribution_alignment": {"weight": 1.0, "schedule": "rising"}}
+    one, two = learn_alike(recipe, clips, child_env, tmp_path, sharding, loss={"terms": terms})
+
+    assert_same_weights(two, one)
+    for name in terms:
+        added = [[record[name] for record in read_history(run.training_log).steps] for run in (two, one)]
+        assert added[0] == pytest.approx(added[1], abs=TOLERANCE)
 
 
 @pytest.mark.slow

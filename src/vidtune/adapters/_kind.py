@@ -122,6 +122,14 @@ class RunsLayersTwice(Protocol):
 
 
 @runtime_checkable
+class TellsTokensApart(Protocol):
+    """A kind whose layers do something else with one token than with another, by its place in the batch."""
+
+    def needs_every_token(self) -> bool:
+        """Return whether its layers must be given all tokens of a batch at once."""
+
+
+@runtime_checkable
 class SavesWholeModel(Protocol):
     """A kind that delivers a model that stands alone, the weights that it left alone included."""
 

@@ -15,6 +15,7 @@ from vidtune.adapters._kind import (
     RunsLayersTwice,
     SavesWholeModel,
     SetsRates,
+    TellsTokensApart,
     Towers,
     adapter_kinds,
 )
@@ -116,6 +117,13 @@ def needs_whole_layers(config: AdapterConfig) -> bool:
     """
     kind = adapter_kinds.get(config.kind)
     return isinstance(kind, (AddsToLoss, ActsAfterSteps, FitsCheckpoints, RunsLayersTwice))
+
+
+def needs_every_token(model: Any) -> bool:
+    """Whether the layers of the adapter on ``model`` must be given all tokens of a batch, and not some of them."""
+    config = getattr(model, "vidtune_adapter", None)
+    kind = adapter_kinds.get(config.kind) if isinstance(config, AdapterConfig) else None
+    return isinstance(kind, TellsTokensApart) and kind.needs_every_token()
 
 
 def saves_whole_model(config: AdapterConfig) -> bool:

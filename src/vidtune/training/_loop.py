@@ -10,7 +10,7 @@ import math
 import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -36,7 +36,8 @@ from vidtune.training._config import EvaluationConfig, TrainConfig
 from vidtune.training._errors import LossNotFinite
 from vidtune.training._examples import ExampleStore, join_batch
 from vidtune.training._journal import Journal
-from vidtune.training._loss import IGNORED_LABEL, SAMPLE_WEIGHTS, count_supervised, supervised_loss_sum
+from vidtune.training._last_layer import LastLayer
+from vidtune.training._loss import IGNORED_LABEL, SAMPLE_WEIGHTS, count_supervised, positions_read, supervised_loss_sum
 from vidtune.training._optimizer import build_optimizer, lr_factor, set_learning_rate, trained_parameters
 from vidtune.training._order import Schedule, StepPlan, is_measured, is_saved
 from vidtune.training._precision import Precision, computing
@@ -119,6 +120,7 @@ class Loop:
         stores = [parts.train] if parts.held_out is None else [parts.train, parts.held_out]
         self._scale = LossScale(parts.precision, self._sharding.parameters.values(), state)
         self._terms = Terms(config.loss.terms, parts.loaded, parts.schedule.num_steps)
+        self._last_layer = LastLayer(self._model)
         held_out = [] if parts.held_out is None else parts.held_out.examples
         self._collapse_watch = CollapseWatch(config.loop.watchdog, [example.sample.answer for example in held_out])
         self._longest = max(example.num_tokens for store in stores for example in store.examples)
@@ -183,22 +185,11 @@ class Loop:
         counts = [(count_supervised(batch), int(batch["attention_mask"].sum())) for _, batch in batches]
         counts = self._world.join_shares(counts)
         num_supervised = sum(supervised for supervised, _ in counts)
-        losses = []
+        losses: list[torch.Tensor] = []
         for part, batch in batches:
-            # Dropout draws from the batch's own stream: neither what ran before nor who computes it can shift it.
-            torch.manual_seed(batch_seed(self._config.seed, plan.step, part.number))
-            self._alive(plan, part.indices, "the forward pass")
-            with self._computing(), self._terms.watching() as seen:
-                # Divided by the tokens of the whole step: accumulating equals one large batch.
-                gamma = self._config.loss.focal_gamma
-                loss = self._sharding.compute(supervised_loss_sum, self._model, batch, focal_gamma=gamma)
-                loss = loss / num_supervised
-            losses.append(loss.detach())
-            num_frames = [self._parts.train.examples[index].num_frames for index in part.indices]
-            loss = self._terms.add_to(loss, seen, batch["input_ids"], num_frames, plan)
-            penalty = adapter_penalty(self._model)
-            whole_loss = loss if penalty is None else loss + penalty / len(plan.batches)
-            self._sharding.backward(self._scale.up(whole_loss), is_last=len(losses) == len(batches))
+            is_last = len(losses) + 1 == len(batches)
+            with self._where_read(batch):
+                losses.append(self._add_gradients(plan, part, batch, num_supervised, is_last=is_last))
         self._alive(plan, plan.indices, "the sum of gradients")
         mean_loss = math.fsum(self._world.join_shares([float(loss) for loss in losses]))
         grad_norm = self._sharding.finish_gradients(self._config.optim.max_grad_norm)
@@ -221,6 +212,31 @@ class Loop:
         )
         self._record(plan, {**curves, **self._terms.take_curves(self._world)})
         return self._collapse_watch.see_step(grad_norm)
+
+    def _add_gradients(
+        self, plan: StepPlan, part: Part, batch: Mapping[str, Any], num_supervised: int, *, is_last: bool
+    ) -> torch.Tensor:
+        """Go forward and backward through one batch; return its tokens' part of the step's mean loss."""
+        # Dropout draws from the batch's own stream: neither what ran before nor who computes it can shift it.
+        torch.manual_seed(batch_seed(self._config.seed, plan.step, part.number))
+        self._alive(plan, part.indices, "the forward pass")
+        with self._computing(), self._terms.watching() as seen:
+            # Divided by the tokens of the whole step: accumulating equals one large batch.
+            gamma = self._config.loss.focal_gamma
+            loss = self._sharding.compute(supervised_loss_sum, self._model, batch, focal_gamma=gamma)
+            loss = loss / num_supervised
+        num_frames = [self._parts.train.examples[index].num_frames for index in part.indices]
+        whole_loss = self._terms.add_to(loss, seen, batch["input_ids"], num_frames, plan)
+        penalty = adapter_penalty(self._model)
+        if penalty is not None:
+            whole_loss = whole_loss + penalty / len(plan.batches)
+        self._sharding.backward(self._scale.up(whole_loss), is_last=is_last)
+        return loss.detach()
+
+    def _where_read(self, batch: Mapping[str, Any]) -> AbstractContextManager[None]:
+        if self._config.loss.terms:  # they look at the frames in the last layer
+            return nullcontext()
+        return self._last_layer.reading(positions_read(batch["labels"]))
 
     def _load_weighted(self, part: Part, epoch: int) -> dict[str, Any]:
         batch = self._load(self._parts.train, part, epoch)

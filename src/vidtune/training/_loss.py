@@ -93,6 +93,16 @@ def full_loss_sum(model: Any, batch: Mapping[str, torch.Tensor]) -> torch.Tensor
     )
 
 
+def positions_read(labels_bt: torch.Tensor) -> torch.Tensor:
+    """Return at which positions the loss looks, (B, T) bool: those that predict a supervised token.
+
+    Example:
+        >>> positions_read(torch.tensor([[-100, -100, 7, 8]])).tolist()
+        [[False, True, True, False]]
+    """
+    return torch.nn.functional.pad(labels_bt[:, 1:] != IGNORED_LABEL, (0, 1), value=False)
+
+
 def count_supervised(batch: Mapping[str, torch.Tensor]) -> int:
     """Return how many tokens of the batch are learned."""
     return int((batch["labels"][:, 1:] != IGNORED_LABEL).sum())

@@ -52,6 +52,9 @@ class _ModalityLora(_own.OwnKind):
     def install(self, model: Any, plan: dict[str, Any]) -> None:
         _install(model, plan)
 
+    def needs_every_token(self) -> bool:
+        return True
+
 
 def _media_tokens(config: Any) -> dict[str, list[int]]:
     """Return, for every modality but text, the ids of the tokens that stand for it.

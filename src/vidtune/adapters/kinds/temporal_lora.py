@@ -138,6 +138,9 @@ class _TemporalLora:
 
         return budget_penalty(model)
 
+    def needs_every_token(self) -> bool:
+        return True
+
     def merge(self, model: Any) -> Any:
         """Refuse: what is added to a weight differs from frame to frame."""
         raise BadUsage(

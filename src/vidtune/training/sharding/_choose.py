@@ -55,9 +55,9 @@ def require_can_shard(config: TrainConfig, world: World) -> None:
             "Leave one of them out.",
         )
     untried = {
-        "loop.precision": config.loop.precision == "fp16",
-        "loss.terms": bool(config.loss.terms),
+        f"loop.precision={config.loop.precision!r}": config.loop.precision == "fp16",
         f"optim.kind={config.optim.kind!r}": config.optim.kind != "adamw",
+        "loss.terms": kind == "zero3" and bool(config.loss.terms),
     }
     if names := [name for name, is_set in untried.items() if is_set]:
         raise ConfigInvalid(
