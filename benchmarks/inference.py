@@ -17,7 +17,10 @@ long as the true answers are on average, in all ways alike; ``--answer-tokens 0`
 ``--spread`` makes answers of very different lengths, by ending them at rare tokens of their own.
 
 The tokens of all ways are compared. Ratios are of the best wall time and of the least CPU time of all rounds: a busy
-machine makes walls longer, never shorter. Prints JSON and writes ``benchmarks/results/inference.json``.
+machine makes walls longer, never shorter. ``limits`` says what must be computed by every way (each clip and each common
+beginning once) and how long that takes at the speed of a large matrix product. In bfloat16, where rounding moves some
+tokens, it also says how far the logits are from those of float32. Prints JSON and writes
+``benchmarks/results/inference.json``, or what ``--out`` says.
 """
 
 from __future__ import annotations
@@ -40,6 +43,7 @@ os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 os.environ["HF_HUB_OFFLINE"] = "1"
 
 import torch
+from limits import limits_of, rounding_of
 from shapes import make_model_of_30m
 
 from vidtune.core.durable import write_json
@@ -188,7 +192,32 @@ def measure(arguments: argparse.Namespace, data: DataConfig, scratch: Path) -> d
             answers[name] = way()
             times[name]["wall_s"].append(time.perf_counter() - wall_s)
             times[name]["cpu_s"].append(time.process_time() - cpu_s)
-    return summarise(times, answers, len(requests))
+    result = summarise(times, answers, len(requests))
+    shortest = config.model_copy(update={"max_new_tokens": 1})
+    limits = limits_of(
+        loaded.dtype, lambda: generate(loaded, requests, shortest), lambda: generate(loaded, requests, config)
+    )
+    limits |= share_of_limit(result, limits["seconds_at_the_roof"])
+    if arguments.dtype != "float32" and not arguments.spread:
+        prompts = [(request.turns, request.frames) for request in requests[: 16 : arguments.questions]]
+        whole = replace(load_for_inference(arguments.model, device="cpu", dtype="float32"), family=loaded.family)
+        exact = Peer(whole, config)
+        forced = exact.answer(requests[: 16 : arguments.questions], batch_size=1)
+        result["logits_against_float32"] = rounding_of(
+            exact.model, peer.model, loaded, prompts, forced, batch_size=len(prompts)
+        )
+    return {**result, "limits": limits}
+
+
+def share_of_limit(result: dict[str, Any], limit_s: float) -> dict[str, float]:
+    """Return how near vidtune is to the time at the roof, and the ratios that would be reached there."""
+    best_s = {name: values["min_wall_s"] for name, values in result["seconds"].items()}
+    static_s = min(seconds for name, seconds in best_s.items() if name.startswith("static_batch"))
+    return {
+        "vidtune_share_of_roof": round(limit_s / best_s["vidtune"], 2),
+        "per_sample / roof": round(best_s["per_sample"] / limit_s, 2),
+        "static_batch / roof": round(static_s / limit_s, 2),
+    }
 
 
 def mean_answer_tokens(loaded: Any, samples: Sequence[Sample]) -> int:
@@ -234,11 +263,11 @@ class Peer:
         self._stop_ids = list(loaded.family.end_of_turn_ids(loaded.processor))
         self._config = config
         # A stock instance with the same weights: ours has vision attention batched, which would flatter the peer.
-        self._model = type(loaded.model)(loaded.model.config).eval()
+        self.model = type(loaded.model)(loaded.model.config).eval()
         # Parameters alone: from_pretrained keeps rotary tables, which are buffers, in float32.
-        for parameter in self._model.parameters():
+        for parameter in self.model.parameters():
             parameter.data = parameter.data.to(loaded.dtype)
-        self._model.load_state_dict(loaded.model.state_dict())
+        self.model.load_state_dict(loaded.model.state_dict())
 
     def answer(self, requests: list[Request], *, batch_size: int) -> Answers:
         """Answer in batches of ``batch_size``, in the order given."""
@@ -248,7 +277,7 @@ class Peer:
             inputs = self._loaded.family.encode_prompts(
                 self._loaded.processor, [(request.turns, request.frames) for request in batch]
             )
-            output = self._model.generate(
+            output = self.model.generate(
                 **inputs,
                 max_new_tokens=self._config.max_new_tokens,
                 do_sample=False,

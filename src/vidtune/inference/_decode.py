@@ -22,6 +22,7 @@ import torch
 from vidtune.adapters import bare_model
 from vidtune.inference._cache import add_rows, can_grow, keep_rows, pad_left
 from vidtune.inference._config import GenerationConfig
+from vidtune.inference._grouped_attention import find_shared_heads, grouped_attention
 from vidtune.inference._prefill import PromptReader
 
 if TYPE_CHECKING:
@@ -98,6 +99,7 @@ class Decoder:
         self._choose = _Chooser(config)
         # Logits of a whole prompt are the largest tensor there is: most models are told that only the last matter.
         self._reader = PromptReader(model, {"logits_to_keep": 1} if _takes(model, "logits_to_keep") else {})
+        self._shared_heads = find_shared_heads(model)
         self._rows: list[Row] = []
         self._tensors: _Tensors | None = None
 
@@ -130,7 +132,7 @@ class Decoder:
 
     def run(self) -> list[Row]:
         """Write on until a good part of the rows is finished; these leave and are returned."""
-        with torch.no_grad(), _in_eval_mode(self._model):
+        with torch.no_grad(), _in_eval_mode(self._model), grouped_attention(self._shared_heads):
             while self._tensors is not None and not self._is_worth_leaving():
                 self._step(self._tensors)
             return self._leave()

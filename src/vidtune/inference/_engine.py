@@ -5,7 +5,8 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Generic
+from types import TracebackType
+from typing import TYPE_CHECKING, Generic, Self
 
 import torch
 
@@ -13,6 +14,7 @@ from vidtune.core.errors import OutOfMemory, VideoTooLarge, VidtuneError
 from vidtune.inference._cache import shares_beginnings
 from vidtune.inference._config import GenerationConfig
 from vidtune.inference._decode import Decoder, Row
+from vidtune.inference._encoder import Encoder
 from vidtune.inference._memory import BatchSize, free_memory, is_out_of_memory
 from vidtune.inference._prompts import encode_requests
 from vidtune.inference._request import Generation, Request, TicketT, clip_key
@@ -35,7 +37,7 @@ class _Inside(Generic[TicketT]):
 
 
 class Engine(Generic[TicketT]):
-    """A model at work on many requests.
+    """A model at work on many requests, as a context: it prepares waiting ones in a thread.
 
     Every request has a ticket, by which its caller knows it again: answers come as they are finished.
 
@@ -57,10 +59,22 @@ class Engine(Generic[TicketT]):
         self._can_share = shares_beginnings(loaded.model)
         self._opening: tuple[int, ...] = ()
         self._decoder = self._make_decoder()
+        self._encoder = Encoder(loaded)
         self._inside: list[_Inside[TicketT]] = []
         self._num_alone = 0
         self.note = ""
         """What was last done about short memory."""
+
+    def __enter__(self) -> Self:
+        """Begin."""
+        self._encoder.__enter__()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, exc: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """End the thread that prepares."""
+        self._encoder.__exit__(kind, exc, trace)
 
     @property
     def is_busy(self) -> bool:
@@ -87,6 +101,7 @@ class Engine(Generic[TicketT]):
                 del waiting[:num_joining]
                 failed += self._join(joining, waiting)
                 joining = []
+            self.look_ahead(waiting)
             finished = self._run() if self._inside else []
             self._size.fits()
             return [*failed, *finished]
@@ -95,6 +110,10 @@ class Engine(Generic[TicketT]):
                 raise
         # Outside the handler: the exception's traceback held the tensors of the failed step.
         return [*failed, *self._shrink(joining, waiting)]
+
+    def look_ahead(self, waiting: Sequence[tuple[TicketT, Request]]) -> None:
+        """Prepare what will be taken next, beside the caller and beside the model."""
+        self._encoder.look_ahead((request for _, request in waiting), self._size.current)
 
     def _num_joining(self, waiting: Sequence[tuple[TicketT, Request]]) -> int:
         """Return how many may join now: no part of the questions about a clip, if all of them fit a little later."""
@@ -131,16 +150,18 @@ class Engine(Generic[TicketT]):
         return []
 
     def _read(self, group: Sequence[tuple[TicketT, Request]]) -> list[_Inside[TicketT]]:
-        began_s = time.perf_counter()
+        began_s = time.perf_counter() - self._encoder.hidden_s
         loaded = self._loaded
         requests = [request for _, request in group]
-        prompts = encode_requests(loaded, requests, can_share=self._can_share, opening=self._opening)
+        prompts = encode_requests(
+            loaded, requests, can_share=self._can_share, opening=self._opening, encoder=self._encoder
+        )
         self._opening = prompts.opening() or self._opening
         num_prompt, num_visual = prompts.num_tokens(), prompts.num_visual_tokens()
         _check_context(loaded, max(num_prompt), self._config)
         prompts = prompts.to(loaded.device)
         _finish(loaded.device)
-        preprocess_s = (time.perf_counter() - began_s) / len(group)
+        preprocess_s = (time.perf_counter() + self._encoder.hidden_s - began_s) / len(group)
         rows = self._decoder.join(prompts, [request.key for _, request in group])
         batch_size = self._decoder.num_rows
         return [
@@ -152,7 +173,7 @@ class Engine(Generic[TicketT]):
         self._decoder.run()
         finished = [one for one in self._inside if one.row.is_done]
         self._inside = [one for one in self._inside if not one.row.is_done]
-        return [(one.ticket, _generation(self._loaded, one)) for one in finished]
+        return [(one.ticket, _generation(one, self._encoder)) for one in finished]
 
     def _shrink(
         self, joining: list[tuple[TicketT, Request]], waiting: list[tuple[TicketT, Request]]
@@ -161,6 +182,7 @@ class Engine(Generic[TicketT]):
         everyone = [*((one.ticket, one.request) for one in self._inside), *joining]
         self._inside = []
         self._decoder = self._make_decoder()
+        self._encoder.forget()
         free_memory()
         if len(everyone) == 1:
             ticket, request = everyone[0]
@@ -182,11 +204,11 @@ def _too_big_alone(request: Request) -> OutOfMemory:
     )
 
 
-def _generation(loaded: LoadedModel, one: _Inside[TicketT]) -> Generation:
+def _generation(one: _Inside[TicketT], encoder: Encoder) -> Generation:
     row = one.row
     token_ids = row.token_ids[:-1] if row.is_stopped else row.token_ids
     return Generation(
-        text=str(loaded.processor.tokenizer.decode(token_ids, skip_special_tokens=True)).strip(),
+        text=encoder.decode(token_ids),
         token_ids=tuple(row.token_ids),
         mean_logprob=sum(row.logprobs) / len(row.logprobs),
         mean_entropy=sum(row.entropies) / len(row.entropies),

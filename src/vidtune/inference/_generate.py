@@ -33,13 +33,14 @@ def generate(
         OutOfMemory: If one request alone does not fit.
         VideoTooLarge: If a prompt is longer than the model's context.
     """
-    engine: Engine[int] = Engine(loaded, config, BatchSize(batch_size), num_top_logprobs=num_top_logprobs)
     waiting = list(enumerate(requests))
     sort_for_reading(waiting)
     answers: dict[int, Generation] = {}
-    while waiting or engine.is_busy:
-        for index, outcome in engine.advance(waiting):
-            if not isinstance(outcome, Generation):
-                raise outcome
-            answers[index] = outcome
+    engine: Engine[int] = Engine(loaded, config, BatchSize(batch_size), num_top_logprobs=num_top_logprobs)
+    with engine:
+        while waiting or engine.is_busy:
+            for index, outcome in engine.advance(waiting):
+                if not isinstance(outcome, Generation):
+                    raise outcome
+                answers[index] = outcome
     return [answers[index] for index in range(len(requests))]

@@ -1,7 +1,7 @@
 """``predict_dataset``: a model over a data set, into a run directory, resumable at any point.
 
-Clips are decoded in the background while the model answers earlier ones. Every sample ends as one record: an
-answer, or a named error in its place. Records are made durable before the model goes on.
+Clips are decoded and prepared in the background while the model answers earlier ones. Every sample ends as one record:
+an answer, or a named error in its place. Records are made durable before the model goes on.
 """
 
 from __future__ import annotations
@@ -161,15 +161,17 @@ class _Worker:
         """Answer ``samples`` and yield records as they are finished, once they are on disk."""
         window_size = _WINDOW_BATCHES * self._config.batch_size
         waiting: list[tuple[Clip, Request]] = []
-        for clip in self._clips(samples, window_size):
-            if clip.error is not None:
-                yield self._write([{**error_record(clip, clip.error), **self._showing.about(clip.sample)}])
-                continue
-            waiting.append(self._put(clip))
-            while len(waiting) >= window_size or _size_bytes(waiting) > _MAX_WINDOW_BYTES:
+        with self._engine:
+            for clip in self._clips(samples, window_size):
+                if clip.error is not None:
+                    yield self._write([{**error_record(clip, clip.error), **self._showing.about(clip.sample)}])
+                    continue
+                waiting.append(self._put(clip))
+                self._engine.look_ahead(waiting)
+                while len(waiting) >= window_size or _size_bytes(waiting) > _MAX_WINDOW_BYTES:
+                    yield self._advance(waiting)
+            while waiting or self._engine.is_busy:
                 yield self._advance(waiting)
-        while waiting or self._engine.is_busy:
-            yield self._advance(waiting)
 
     def _clips(self, samples: Sequence[Sample], num_ahead: int) -> Iterator[Clip]:
         if not self._showing.needs_frames:

@@ -14,6 +14,7 @@ from itertools import takewhile
 from typing import TYPE_CHECKING, Any
 
 from vidtune.adapters import frame_inputs, takes_frame_signals
+from vidtune.inference._encoder import Encoder
 
 if TYPE_CHECKING:
     import torch
@@ -66,7 +67,12 @@ class Prompts:
 
 
 def encode_requests(
-    loaded: LoadedModel, requests: Sequence[Request], *, can_share: bool, opening: Sequence[int] = ()
+    loaded: LoadedModel,
+    requests: Sequence[Request],
+    *,
+    can_share: bool,
+    opening: Sequence[int] = (),
+    encoder: Encoder | None = None,
 ) -> Prompts:
     """Encode ``requests``, a clip that several ask about once.
 
@@ -75,12 +81,14 @@ def encode_requests(
         requests: Those with the same ``FrameSet`` ask about the same clip.
         can_share: Whether the model can go on from a beginning that was read before.
         opening: What earlier prompts all began with.
+        encoder: Has perhaps begun already. None: everything is encoded now.
     """
+    encoder = encoder or Encoder(loaded)
     # Gates that weigh frames are told of them by row, and decide while the prompt is read.
     if not can_share or takes_frame_signals(loaded.model):
-        return _apart(loaded, requests)
+        return _apart(loaded, requests, encoder)
     groups = _group_by_clip(requests)
-    inputs = loaded.family.encode_prompts(loaded.processor, [_item(requests[group[0]]) for group in groups])
+    inputs = encoder.encode([requests[group[0]] for group in groups])
     ids_n = [_unpadded(inputs, row) for row in range(len(groups))]
     num_opening = _num_opening(ids_n, opening, loaded.family.visual_token_id(loaded.processor))
     if len(groups) == len(requests):
@@ -90,23 +98,19 @@ def encode_requests(
     rest_r: list[tuple[int, ...]] = [()] * len(requests)
     num_common_n: list[int] = []
     for row, (group, ids) in enumerate(zip(groups, ids_n, strict=True)):
-        ids_of_group = [ids, *(_like(loaded, requests[group[0]], requests[other], ids) for other in group[1:])]
+        ids_of_group = [ids, *(_like(encoder, requests[group[0]], requests[other], ids) for other in group[1:])]
         num_common_n.append(_num_alike(ids_of_group))
         for place, its_ids in zip(group, ids_of_group, strict=True):
             whose_r[place], rest_r[place] = row, tuple(its_ids[num_common_n[-1] :])
     return Prompts(inputs, tuple(whose_r), tuple(num_common_n), tuple(rest_r), min(num_opening, *num_common_n))
 
 
-def _apart(loaded: LoadedModel, requests: Sequence[Request]) -> Prompts:
-    inputs = loaded.family.encode_prompts(loaded.processor, [_item(request) for request in requests])
+def _apart(loaded: LoadedModel, requests: Sequence[Request], encoder: Encoder) -> Prompts:
+    inputs = encoder.encode(requests)
     clips = [None if request.frames is None else request.frames.frames_thwc for request in requests]
     inputs.update(frame_inputs(loaded.model, clips, frames_per_group=loaded.family.frame_policy.multiple))
     num_rows = len(requests)
     return Prompts(inputs, tuple(range(num_rows)), tuple(inputs.num_prompt_tokens()), ((),) * num_rows)
-
-
-def _item(request: Request) -> Any:
-    return request.turns, request.frames
 
 
 def _group_by_clip(requests: Sequence[Request]) -> list[list[int]]:
@@ -121,13 +125,9 @@ def _group_by_clip(requests: Sequence[Request]) -> list[list[int]]:
     return list(groups.values())
 
 
-def _like(loaded: LoadedModel, first: Request, other: Request, first_ids: Sequence[int]) -> list[int]:
+def _like(encoder: Encoder, first: Request, other: Request, first_ids: Sequence[int]) -> list[int]:
     """Return the ids of ``other``'s prompt, with the clip as in that of ``first``."""
-    family, processor = loaded.family, loaded.processor
-    (before, after), (own_before, own_after) = (
-        family.encode_around_clip(processor, request.turns, request.frames)  # type: ignore[arg-type]
-        for request in (first, other)
-    )
+    (before, after), (own_before, own_after) = (encoder.around_clip(request) for request in (first, other))
     clip = first_ids[len(before) : len(first_ids) - len(after)]
     return [*own_before, *clip, *own_after]
 

@@ -98,6 +98,9 @@ class Family(Protocol):
     def encode_prompts(self, processor: Any, items: Sequence[PromptItem]) -> BatchInputs:
         """Return the left-padded inputs of prompts that the model is to answer."""
 
+    def join_prompts(self, processor: Any, rows: Sequence[Mapping[str, torch.Tensor]]) -> BatchInputs:
+        """Return one left-padded batch of rows that ``encode_prompts`` made one at a time."""
+
     def encode_around_clip(
         self, processor: Any, turns: Sequence[Turn], frames: FrameSet
     ) -> tuple[list[int], list[int]]:

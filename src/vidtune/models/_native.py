@@ -199,6 +199,10 @@ class NativeFamily(ABC):
         """Return the left-padded inputs of prompts that the model is to answer."""
         return self._encode(processor, items, for_generation=True)
 
+    def join_prompts(self, processor: Any, rows: Sequence[Mapping[str, torch.Tensor]]) -> BatchInputs:
+        """Return one left-padded batch of rows that ``encode_prompts`` made one at a time."""
+        return self._join(processor, rows, left=True)
+
     def encode_around_clip(
         self, processor: Any, turns: Sequence[Turn], frames: FrameSet
     ) -> tuple[list[int], list[int]]:

@@ -29,6 +29,7 @@ from vidtune.core.errors import ModelMismatch
 from vidtune.core.rundir import RunDirectory
 from vidtune.data import Turn
 from vidtune.inference import GenerationConfig, Request, generate, load_for_inference, predict_dataset
+from vidtune.inference._grouped_attention import find_shared_heads, grouped_attention
 from vidtune.media import FrameSet
 from vidtune.models import (
     FEATURES,
@@ -261,6 +262,18 @@ class FamilyContract:
         _assert_same(joined, dict(whole))
         assert joined.num_visual_tokens() == whole.num_visual_tokens()
 
+    def test_prompts_encoded_one_by_one_join_into_the_familys_own_batch(self, loaded: LoadedModel):
+        """As the engine does with those that it encodes ahead."""
+        clips = [make_frames(*shape, seed=index) for index, shape in enumerate(self.clip_shapes)]
+        items = [(ask(QUESTION[: 10 + index]), clip) for index, clip in enumerate([*clips, None])]
+        whole = loaded.family.encode_prompts(loaded.processor, items)
+
+        rows = [loaded.family.encode_prompts(loaded.processor, [item]) for item in items]
+        joined = loaded.family.join_prompts(loaded.processor, rows)
+
+        _assert_same(joined, dict(whole))
+        assert joined.num_visual_tokens() == whole.num_visual_tokens()
+
     def test_a_question_without_a_clip_is_answered_alone_as_well_as_beside_others(self, loaded: LoadedModel):
         """What the probe of the video asks; a family that cannot would have that condition reported as impossible."""
         config = GenerationConfig(max_new_tokens=NUM_NEW)
@@ -312,6 +325,34 @@ class FamilyContract:
         together = [answer.token_ids for answer in generate(loaded, requests, config, batch_size=3)]
 
         assert together == [self._answer_alone(loaded, request) for request in requests]
+
+    def test_new_tokens_attend_by_groups_of_heads_with_the_same_logits(self, loaded: LoadedModel):
+        """Where heads share keys: in rows of equal length, which need no mask."""
+        shared = find_shared_heads(loaded.model)
+        frames = [make_frames(4, 56, 56, seed=seed) for seed in range(2)]
+        prompts = loaded.family.encode_prompts(loaded.processor, [(ask(QUESTION), clip) for clip in frames])
+        assert prompts["attention_mask"].all()
+
+        def logits_of_next(configs: list[Any]) -> torch.Tensor:
+            with torch.no_grad():
+                positions = loaded.model._prepare_position_ids_for_generation(prompts["input_ids"], dict(prompts))
+                read = loaded.model(**prompts, position_ids=positions, use_cache=True)
+                token = read.logits[:, -1:].argmax(-1)
+                mask = torch.ones(2, prompts["attention_mask"].shape[1] + 1, dtype=torch.long)
+                with grouped_attention(configs):
+                    assert all(config._attn_implementation == "vidtune_grouped" for config in configs)
+                    logits: torch.Tensor = loaded.model(
+                        input_ids=token,
+                        attention_mask=mask,
+                        position_ids=positions[..., -1:] + 1,
+                        past_key_values=read.past_key_values,
+                    ).logits
+            return logits
+
+        attentions = [m for m in loaded.model.modules() if getattr(m, "num_key_value_groups", 1) > 1]
+        assert {id(module.config) for module in attentions} == {id(config) for config in shared}
+        torch.testing.assert_close(logits_of_next(shared), logits_of_next([]), rtol=0, atol=1e-5)
+        assert all(config._attn_implementation == "sdpa" for config in shared)
 
     def test_questions_about_one_clip_are_answered_as_alone_and_the_clip_is_read_once(self, loaded: LoadedModel):
         """Its pixels go into the model once, and so does what all prompts begin with."""
