@@ -36,13 +36,6 @@ def test_settings_that_do_not_exist_are_all_named_before_anything_is_scored(vidt
     assert not run.metrics.exists()
 
 
-def test_settings_without_scoring_are_refused(vidtune, tmp_path):
-    status, _, error = vidtune("evaluate", tmp_path, "--report-only", "--set", "confidence=0.9")
-
-    assert status == 2
-    assert "--set has no effect with --report-only" in error
-
-
 @pytest.mark.parametrize("frames", [["002-003_39453", "002-003_39457"], {"requested": 8, "delivered": 8}, 8, None])
 def test_frames_told_in_another_way_do_not_stop_scores_and_reports(vidtune, tmp_path, frames):
     run = write_run(tmp_path / "run", [make_record(number, frames=frames) for number in range(6)])

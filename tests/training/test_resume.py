@@ -4,6 +4,7 @@ import re
 import signal
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -98,12 +99,16 @@ def test_a_run_killed_again_and_again_ends_the_same(recipe_path, child_env, tmp_
 @pytest.mark.timeout(3600)
 @pytest.mark.parametrize("kind", ["step", "write", "rename"])
 def test_a_run_killed_at_every_point_in_turn_ends_the_same(kind, recipe_path, child_env, tmp_path, undisturbed):
-    for number in range(1, 60):
+    def kill(number):
         run = RunDirectory(tmp_path / f"{kind}{number}")
-        killed = train_in_child(recipe_path, run, child_env, f"{kind}:{number}")
-        if killed.returncode == 0:
-            assert number > 5, "the kill never happened"
-            break
-        assert killed.returncode == -signal.SIGKILL, killed.stderr
-        finish(recipe_path, run)
-        assert outcome(run) == undisturbed
+        return run, train_in_child(recipe_path, run, child_env, f"{kind}:{number}")
+
+    with ThreadPoolExecutor(2) as pool:  # two at a time: most of it is waiting for processes to start
+        for number in range(1, 60, 2):
+            for run, killed in pool.map(kill, (number, number + 1)):
+                if killed.returncode == 0:
+                    assert number > 5, "the kill never happened"
+                    return
+                assert killed.returncode == -signal.SIGKILL, killed.stderr
+                finish(recipe_path, run)
+                assert outcome(run) == undisturbed
