@@ -7,7 +7,7 @@ export OMP_WAIT_POLICY ?= PASSIVE
 # One torch thread where several processes share the cores: two that spin against a busy neighbour run many times slower.
 test check bench: export OMP_NUM_THREADS ?= 1
 # A process a core; the tests of a file stay together, because they share what was costly to make.
-PARALLEL ?= -n auto --dist loadfile
+PARALLEL ?= -n auto --dist loadfile --no-loadscope-reorder
 
 .PHONY: demo test check setup lock format docs bench clean
 .DEFAULT_GOAL := test

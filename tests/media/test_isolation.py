@@ -22,6 +22,7 @@ from vidtune.media import _worker_pool as pool
 from vidtune.media._read import walk_frames
 from vidtune.media._walk import WantedWalk
 from vidtune.media._worker import _PIECE_BYTES
+from vidtune.media.quality import count_decodable_frames
 
 CLIP = CLIPS / "h264_bframes.mp4"
 FOUR = SamplingConfig(num_frames=4)
@@ -142,6 +143,8 @@ def test_a_decoder_that_does_not_start_is_not_the_fault_of_a_clip(monkeypatch: p
 
     with pytest.raises(TryAgain, match=r"did not start within 0\.2 s"):
         read_frames(CLIP, FOUR)
+    with pytest.raises(TryAgain, match="did not start"):  # and is not a file of which nothing can be read
+        count_decodable_frames(CLIP)
 
 
 def test_a_clip_that_needs_more_memory_than_it_may_take_is_refused_by_name() -> None:

@@ -39,9 +39,13 @@ def test_every_tracker_is_a_file_and_is_documented():
         assert all(field.description for field in trackers.get(name).options_class.model_fields.values())
 
 
-def test_tensorboard_continues_and_hides_what_is_run_again(run):
+def test_tensorboard_continues_and_hides_what_is_run_again(run, monkeypatch):
     from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+    from tensorboard.summary.writer import event_file_writer
 
+    # The ninth and the tenth writer of a process: their files are sorted by name, and "10" is before "9".
+    numbers = event_file_writer.AtomicCounter(9)
+    monkeypatch.setattr(event_file_writer, "_global_uid", numbers)
     log_twice("tensorboard", run)
     events = EventAccumulator(str(run.tensorboard)).Reload().Scalars("train/loss")
 

@@ -10,6 +10,7 @@ from vidtune.adapters._config import AdapterConfig
 from vidtune.adapters._kind import (
     ActsAfterSteps,
     ActsBeforeSteps,
+    AdapterKind,
     AddsToLoss,
     FitsCheckpoints,
     RunsLayersTwice,
@@ -73,24 +74,19 @@ def attach_adapter(
 
 def learning_rate_multiplier(model: Any, name: str) -> float:
     """Return what the adapter on ``model`` wants the learning rate of one parameter multiplied by; mostly 1."""
-    config = getattr(model, "vidtune_adapter", None)
-    kind = adapter_kinds.get(config.kind) if isinstance(config, AdapterConfig) else None
-    if config is None or not isinstance(kind, SetsRates):
-        return 1.0
-    return kind.learning_rate_multiplier(config, name)
+    kind = _kind_on(model)
+    return kind.learning_rate_multiplier(model.vidtune_adapter, name) if isinstance(kind, SetsRates) else 1.0
 
 
 def adapter_penalty(model: Any) -> torch.Tensor | None:
     """Return what the adapter on ``model`` adds to the mean loss of a step, with its gradient; mostly None."""
-    config = getattr(model, "vidtune_adapter", None)
-    kind = adapter_kinds.get(config.kind) if isinstance(config, AdapterConfig) else None
+    kind = _kind_on(model)
     return kind.penalty(model) if isinstance(kind, AddsToLoss) else None
 
 
 def before_step(model: Any, *, step: int, num_steps: int) -> None:
     """Let the adapter on ``model`` know which step of how many is about to be taken, counted from 1."""
-    config = getattr(model, "vidtune_adapter", None)
-    kind = adapter_kinds.get(config.kind) if isinstance(config, AdapterConfig) else None
+    kind = _kind_on(model)
     if isinstance(kind, ActsBeforeSteps):
         kind.before_step(model, step, num_steps)
 
@@ -104,8 +100,7 @@ def after_step(model: Any, *, step: int, num_steps: int, optimizer: torch.optim.
         num_steps: All steps of the run.
         optimizer: What holds the state of the trained parameters.
     """
-    config = getattr(model, "vidtune_adapter", None)
-    kind = adapter_kinds.get(config.kind) if isinstance(config, AdapterConfig) else None
+    kind = _kind_on(model)
     if isinstance(kind, ActsAfterSteps):
         kind.after_step(model, step, num_steps, optimizer)
 
@@ -121,8 +116,7 @@ def needs_whole_layers(config: AdapterConfig) -> bool:
 
 def needs_every_token(model: Any) -> bool:
     """Whether the layers of the adapter on ``model`` must be given all tokens of a batch, and not some of them."""
-    config = getattr(model, "vidtune_adapter", None)
-    kind = adapter_kinds.get(config.kind) if isinstance(config, AdapterConfig) else None
+    kind = _kind_on(model)
     return isinstance(kind, TellsTokensApart) and kind.needs_every_token()
 
 
@@ -133,8 +127,7 @@ def saves_whole_model(config: AdapterConfig) -> bool:
 
 def fit_weights(model: Any, weights: Mapping[str, torch.Tensor]) -> None:
     """Let the adapter on ``model`` take the shapes of a checkpoint's weights, by name, before they are copied in."""
-    config = getattr(model, "vidtune_adapter", None)
-    kind = adapter_kinds.get(config.kind) if isinstance(config, AdapterConfig) else None
+    kind = _kind_on(model)
     if isinstance(kind, FitsCheckpoints):
         kind.fit_weights(model, weights)
 
@@ -207,6 +200,12 @@ def merge_adapter(model: Any) -> Any:
         if hasattr(merged, attribute):
             delattr(merged, attribute)
     return merged
+
+
+def _kind_on(model: Any) -> AdapterKind | None:
+    """Return the kind of the adapter on ``model``, None without one."""
+    config = getattr(model, "vidtune_adapter", None)
+    return adapter_kinds.get(config.kind) if isinstance(config, AdapterConfig) else None
 
 
 def _config_on(model: Any) -> AdapterConfig:

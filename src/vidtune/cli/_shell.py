@@ -72,7 +72,7 @@ def progress_bar() -> Iterator[Progress]:
 
         def draw(stage: str, done: int, total: int, note: str = "") -> None:
             if stage not in tasks:
-                tasks[stage] = bars.add_task(stage, total=total, note=note)
+                tasks[stage] = bars.add_task(stage, total=total, completed=done, note=note)
             bars.update(tasks[stage], completed=done, total=total, note=note)
 
         yield draw
@@ -84,20 +84,20 @@ class _LineProgress:
     _INTERVAL_S = 10.0
 
     def __init__(self) -> None:
-        self._began_s: dict[str, float] = {}
+        self._began: dict[str, tuple[float, int]] = {}  # seconds, and what was done before: by a run taken up again
         self._printed_s: dict[str, float] = {}
 
     def __call__(self, stage: str, done: int, total: int, note: str = "") -> None:
         import time
 
         now_s = time.monotonic()
-        began_s = self._began_s.setdefault(stage, now_s)
+        began_s, done_before = self._began.setdefault(stage, (now_s, done))
         is_due = now_s - self._printed_s.get(stage, began_s) >= self._INTERVAL_S
         if not (is_due or (done >= total and self._printed_s.get(stage) != float("inf"))):
             return
         self._printed_s[stage] = float("inf") if done >= total else now_s
         spent_s = now_s - began_s
-        eta = f", ETA {spent_s / done * (total - done):.0f} s" if 0 < done < total else ""
+        eta = f", ETA {spent_s / (done - done_before) * (total - done):.0f} s" if done_before < done < total else ""
         click.echo(f"{stage}: {done}/{total} in {spent_s:.0f} s{eta}{'  ' + note if note else ''}", err=True)
 
 

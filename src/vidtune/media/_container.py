@@ -22,7 +22,7 @@ from av.video.stream import VideoStream
 
 from vidtune.core.errors import VideoEmpty, VideoMissing, VideoTimeout, VideoTooLarge, VideoUnreadable
 from vidtune.media._limits import ReadLimits
-from vidtune.media._starved import NEGLIGIBLE_SHARE, starved_s
+from vidtune.media._starved import Starvation
 
 # FFmpeg opens playlists (ffconcat, m3u8, sdp, ...) under any file name and reads the files they point to.
 # Only this option stops it: a protocol whitelist does not.
@@ -72,7 +72,7 @@ class Deadline:
         self._path = path
         self._timeout_s = timeout_s
         self._end_s = time.monotonic() + timeout_s
-        self._starved_s = starved_s()
+        self._starvation = Starvation(timeout_s)
 
     @property
     def remaining_s(self) -> float:
@@ -86,15 +86,13 @@ class Deadline:
     def check(self) -> None:
         """Raise ``VideoTimeout`` when the time is over."""
         while time.monotonic() > self._end_s:
-            given_back_s = starved_s() - self._starved_s
-            if given_back_s > NEGLIGIBLE_SHARE * self._timeout_s:
-                self._starved_s += given_back_s
-                self.extend(given_back_s)
-                continue
-            raise VideoTimeout(
-                f"{self._path} was not read within {self._timeout_s:g} s.",
-                "Look at the file, or give it more time with limits.timeout_s.",
-            )
+            given_back_s = self._starvation.give_back_s()
+            if not given_back_s:
+                raise VideoTimeout(
+                    f"{self._path} was not read within {self._timeout_s:g} s.",
+                    "Look at the file, or give it more time with limits.timeout_s.",
+                )
+            self.extend(given_back_s)
 
 
 @contextmanager

@@ -9,8 +9,30 @@ from __future__ import annotations
 from contextlib import suppress
 from pathlib import Path
 
-NEGLIGIBLE_SHARE = 0.05
+_NEGLIGIBLE_SHARE = 0.05
 """Of a time limit: with less than this to give back, it is over."""
+
+
+class Starvation:
+    """What is to be given back of a time limit that begins now, again and again.
+
+    Args:
+        limit_s: The time limit.
+        pid: Whose; None: of this process.
+    """
+
+    def __init__(self, limit_s: float, pid: int | None = None) -> None:
+        self._limit_s = limit_s
+        self._pid = pid
+        self._given_back_s = starved_s(pid)
+
+    def give_back_s(self) -> float:
+        """Return the seconds waited for a core that were not returned before; 0 when they are not worth it."""
+        new_s = starved_s(self._pid) - self._given_back_s
+        if new_s <= _NEGLIGIBLE_SHARE * self._limit_s:
+            return 0.0
+        self._given_back_s += new_s
+        return new_s
 
 
 def starved_s(pid: int | None = None) -> float:

@@ -21,7 +21,7 @@ from typing import Any
 from vidtune.core.environment import num_usable_cores
 from vidtune.core.errors import TryAgain, VideoTimeout
 from vidtune.media._errors import VideoDecoderDied
-from vidtune.media._starved import NEGLIGIBLE_SHARE, starved_s
+from vidtune.media._starved import Starvation
 from vidtune.media._wire import Nonsense, receive_message, send_message
 
 _START_S = 30.0
@@ -112,15 +112,14 @@ class Worker:
 
     def _wait(self, timeout_s: float) -> None:
         """Return when something has come; what the process waits for a core does not count."""
-        before_s = starved_s(self.pid)
+        starvation = Starvation(timeout_s, self.pid)
         left_s = timeout_s
         with DefaultSelector() as selector:
             selector.register(self._link, EVENT_READ)
             while not selector.select(left_s):
-                left_s = starved_s(self.pid) - before_s
-                if left_s <= NEGLIGIBLE_SHARE * timeout_s:
+                left_s = starvation.give_back_s()
+                if not left_s:
                     raise TimeoutError
-                before_s += left_s
 
     def exit_status(self) -> int:
         """Return how the process ended; negative is a signal. One that has only shut its door is ended."""

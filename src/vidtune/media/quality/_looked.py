@@ -12,7 +12,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from vidtune.core.errors import VideoEmpty, VidtuneError
+from vidtune.core.errors import TryAgain, VideoEmpty, VidtuneError
 from vidtune.media._frameset import FrameSet
 from vidtune.media._limits import ReadLimits
 from vidtune.media._probe import VideoInfo
@@ -154,6 +154,8 @@ def count_decodable_frames(path: Path, *, limits: ReadLimits | None = None) -> i
     try:
         for _ in walk_frames(path, WantedWalk(_LEAST_SIDE_PX, is_grey=True), limits=limits):
             num_frames += 1
+    except TryAgain:
+        raise  # the machine's trouble, not the file's
     except VidtuneError:
         pass  # this is how a damaged file ends; the count is what is wanted
     return num_frames

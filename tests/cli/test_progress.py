@@ -1,0 +1,19 @@
+"""The lines of progress in a log."""
+
+import time
+
+from vidtune.cli._shell import progress_bar
+
+
+def test_what_a_killed_run_did_before_does_not_make_the_rest_look_fast(monkeypatch, capsys):
+    now_s = 1000.0
+    monkeypatch.setattr(time, "monotonic", lambda: now_s)
+    with progress_bar() as progress:
+        for step in (320, 330, 340):  # ten steps in ten seconds, after 320 of an earlier process
+            progress("train", step, 640)
+            now_s += 10.0
+
+    assert capsys.readouterr().err.splitlines() == [
+        "train: 330/640 in 10 s, ETA 310 s",
+        "train: 340/640 in 20 s, ETA 300 s",
+    ]
