@@ -34,6 +34,7 @@ def test_a_written_config_shows_the_options_that_were_used():
         "init": "default",
         "quant_type": "nf4",
         "double_quant": True,
+        "quantize_vision": False,
         "compute_dtype": "auto",
     }
 

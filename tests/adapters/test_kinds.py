@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -127,6 +128,9 @@ CONFIGS = {
     "eva": lora(init="eva"),
     "qlora": AdapterConfig(kind="qlora", rank=4),
     "qlora int8": AdapterConfig(kind="qlora", rank=4, options={"quant_type": "int8"}),
+    "qlora, vision too": AdapterConfig(
+        kind="qlora", rank=4, modalities=("vision", "language"), options={"quantize_vision": True}
+    ),
     "adalora": AdapterConfig(kind="adalora", rank=4, options={"target_rank": 2}),
     "ia3": AdapterConfig(kind="ia3", modalities=("vision", "language")),
     "bottleneck": AdapterConfig(kind="bottleneck", rank=4, modalities=("vision", "language")),
@@ -169,6 +173,20 @@ def test_a_kind_trains_saves_reloads_to_the_last_bit_and_generates(bench: Family
     ]
     assert torch.equal(answers[0], answers[1])
     assert torch.equal(answers[0], answers[2])
+
+
+@pytest.mark.parametrize("quant_type", ["nf4", "int8"])
+@pytest.mark.parametrize("quantize_vision", [False, True])
+def test_what_is_stored_in_few_bits_is_said_by_the_config(bench: FamilyBench, quant_type: str, quantize_vision: bool):
+    options = {"quant_type": quant_type, "quantize_vision": quantize_vision}
+    model = bench.load_base(AdapterConfig(kind="qlora", options=options))
+    found = {name for name, module in model.named_modules() if type(module).__name__ in ("Linear4bit", "Linear8bitLt")}
+    linear = {name for name, module in model.named_modules() if isinstance(module, torch.nn.Linear)}
+    stored = ("vision", "language") if quantize_vision else ("language",)
+
+    expected = {name for name in linear for tower in stored if re.fullmatch(bench.family.linear_targets(tower), name)}
+    assert found & expected == expected
+    assert {bench.family.modality_of(f"{name}.weight") for name in found} == set(stored)
 
 
 @pytest.mark.parametrize("name", MERGED)

@@ -170,7 +170,7 @@ class NativeFamily(ABC):
         processor = self.load_processor(folder)
         if max_pixels is not None:
             self.cap_pixels(processor, max_pixels)
-        keep_whole(quantization_config, self.kept_when_quantized)
+        keep_whole(quantization_config, self)
         model = self.load_weights(
             folder,
             device=device,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -38,10 +37,20 @@ def check_tokens(family: NativeFamily, folder: Path, config: Any, processor: Any
         )
 
 
-def keep_whole(quantization_config: Any | None, modules: Sequence[str]) -> None:
-    """Tell a quantizer which modules to leave alone, unless it was told already; each kind has its own word for it."""
+def keep_whole(quantization_config: Any | None, family: NativeFamily) -> None:
+    """Tell a quantizer which modules to leave alone, unless it was told already; each kind has its own word for it.
+
+    Args:
+        quantization_config: Changed. Its ``vidtune_quantize_vision`` set: linear layers of the vision tower are not
+            left alone.
+        family: Whose modules they are.
+    """
+    modules = list(family.kept_when_quantized)
+    if getattr(quantization_config, "vidtune_quantize_vision", False):
+        # transformers reads each entry as a regular expression at the start of a module's whole name.
+        modules = [rf"(?!(?:{family.linear_targets('vision')})$){module}" for module in modules]
     for word in ("llm_int8_skip_modules", "modules_to_not_convert"):
         if hasattr(quantization_config, word):
             if not getattr(quantization_config, word):
-                setattr(quantization_config, word, list(modules))
+                setattr(quantization_config, word, modules)
             return

@@ -1,7 +1,7 @@
 """QLoRA (Dettmers et al. 2023, arXiv 2305.14314): LoRA on a base whose linear layers are stored in 4 or 8 bit.
 
-Only the language tower is stored so; the model's family says what is not. A vision tower is small beside it and
-suffers more. What is saved is a plain LoRA adapter.
+Unless asked otherwise, only the language tower is stored so; the model's family says what is not. A vision tower is
+small beside it and suffers more. What is saved is a plain LoRA adapter.
 """
 
 from __future__ import annotations
@@ -30,6 +30,9 @@ class QLoraOptions(LoraOptions):
 
     double_quant: bool = True
     """Store the scales in 8 bit as well: 0.4 bit less for every weight."""
+
+    quantize_vision: bool = False
+    """Store the linear layers of the vision tower so, too; a projector and what is no linear layer stay whole."""
 
     compute_dtype: Literal["auto", "float32", "bfloat16", "float16"] = "auto"
     """Number format of the products. `auto`: bfloat16 on CUDA that has it, else float16; float32 on CPU."""
@@ -60,6 +63,11 @@ class _QLora(Lora):
 
     def quantization_config(self, config: AdapterConfig, device: str) -> Any:
         """Return the storage; which modules keep their format is left to the family that loads them."""
+        stored = self._storage(config, device)
+        stored.vidtune_quantize_vision = config.options["quantize_vision"]
+        return stored
+
+    def _storage(self, config: AdapterConfig, device: str) -> Any:
         from transformers import BitsAndBytesConfig
 
         if config.options["quant_type"] == "int8":
