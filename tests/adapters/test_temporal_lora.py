@@ -245,24 +245,38 @@ def test_every_gate_gets_a_gradient_from_the_loss(base_folder: Path) -> None:
             assert parameter.grad.abs().max() > 0, name
 
 
+def assert_gradients_of_penalty(model: Any, without: Sequence[str] = ()) -> None:
+    """Compare the gradients of the penalty on every seventh gate with differences of its values.
+
+    Args:
+        model: In double precision, shown something.
+        without: Parameters that the penalty must not teach.
+    """
+    adapter_penalty(model).backward()
+    step = 1e-6
+
+    for _, gate in list(gated_layers(model).values())[::7]:
+        for name, parameter in gate.named_parameters():
+            if name in without:
+                assert parameter.grad is None
+                continue
+            before = parameter.data[0].item()
+            sides = []
+            for side in (step, -step):
+                parameter.data[0] = before + side
+                sides.append(adapter_penalty(model).item())
+            parameter.data[0] = before
+            assert parameter.grad[0].item() == pytest.approx((sides[0] - sides[1]) / (2 * step), rel=1e-4, abs=1e-9)
+
+
 def test_the_gradient_of_the_budget_penalty_is_that_of_finite_differences(base_folder: Path) -> None:
     stage = make_stage(base_folder, modalities=MODALITIES, budget=0.4, budget_weight=3.0)
     stage.model.train().double()
     inputs = stage.training(0, 1)
     inputs = {name: value.double() if value.is_floating_point() else value for name, value in inputs.items()}
     stage.model(**inputs, use_cache=False)
-    adapter_penalty(stage.model).backward()
-    step = 1e-6
 
-    for _, gate in list(gated_layers(stage.model).values())[::7]:
-        for parameter in gate.parameters():
-            before = parameter.data[0].item()
-            sides = []
-            for side in (step, -step):
-                parameter.data[0] = before + side
-                sides.append(adapter_penalty(stage.model).item())
-            parameter.data[0] = before
-            assert parameter.grad[0].item() == pytest.approx((sides[0] - sides[1]) / (2 * step), rel=1e-4, abs=1e-9)
+    assert_gradients_of_penalty(stage.model)
 
 
 def test_the_penalty_draws_training_to_the_budget(base_folder: Path) -> None:

@@ -8,7 +8,16 @@ import pytest
 from PIL import Image
 
 from vidtune.core.errors import BadUsage, DataInvalid
-from vidtune.data import check_dataset, read_dataset, readers, resolve_video, writable_formats, write_dataset
+from vidtune.data import (
+    DataConfig,
+    check_dataset,
+    load_samples,
+    read_dataset,
+    readers,
+    resolve_video,
+    writable_formats,
+    write_dataset,
+)
 
 FOLDER = Path(__file__).parent / "benchmarks"
 
@@ -54,6 +63,14 @@ FILES = [
     ("surgvivqa/in_template.jsonl", "surgvivqa", 8, "surgvivqa", "frames/002-001", "The answer is yes"),
     ("table/choices.csv", "table", 2, "multiple_choice", "a.mp4", "B"),
     ("table/clips.csv", "table", 2, None, "squats/1.mp4", "good depth"),
+    (
+        "vatex/hgr_test.txt",
+        "vatex_retrieval",
+        2,
+        "retrieval",
+        "abcdefghij1_000002_000012",
+        "two dogs run in the snow 0",
+    ),
     ("vatex/vatex_validation_v1.0.json", "vatex", 4, "captions", "abcdefghij0_000002_000012", "a man slices bread 0"),
     ("video_mme/output_test_template.json", "video_mme_submission", 4, "video_mme", "000", "A"),
     ("video_mme/video_mme.json", "video_mme", 4, "video_mme", "vidA0000000", "A"),
@@ -307,3 +324,29 @@ def test_surgical_questions_may_name_a_video_instead_of_frames(tmp_path):
 
     assert sample.video == "clips/002-001.mp4"
     assert (sample.meta["template"], sample.meta["audio"]) == ("in", "audio/in_002-001/qa_000000.mp3")
+
+
+def test_a_list_without_the_captions_beside_it_says_which_file_it_needs(tmp_path):
+    path = tmp_path / "hgr_test.txt"
+    path.write_text("abcdefghij1_000002_000012\n", encoding="utf-8")
+
+    with pytest.raises(DataInvalid) as caught:
+        read_dataset(path)
+
+    assert "vatex_training_v1.0.json or vatex_validation_v1.0.json beside the list" in caught.value.findings[0]
+
+
+def test_a_split_that_is_a_list_of_its_own_says_which_file_is_expected():
+    path = FOLDER / "vatex/vatex_validation_v1.0.json"
+
+    with pytest.raises(DataInvalid, match=r"hgr_val\.txt with one id a line is expected"):
+        load_samples(DataConfig(path=path, videos=FOLDER, split="val-hgr"))
+    with pytest.raises(DataInvalid, match="expected 'nothing'"):
+        load_samples(DataConfig(path=path, videos=FOLDER, split="nothing"))
+
+
+def test_the_list_of_a_split_is_read_by_its_name():
+    samples = load_samples(DataConfig(path=FOLDER / "vatex/hgr_test.txt", videos=FOLDER, split="test-hgr")).samples
+
+    assert [sample.video[:11] for sample in samples] == ["abcdefghij1", "abcdefghij3"]
+    assert len(samples[0].meta["references"]) == 10

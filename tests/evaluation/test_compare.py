@@ -112,3 +112,65 @@ def test_a_comparison_with_an_unfinished_run_says_so_first(tmp_path):
     told = "tuned is unfinished: 30 of 48 samples predicted."
     assert record["verdict"]["headline"].startswith(told)
     assert record["verdict"]["sentences"][0] == told
+
+
+def test_runs_that_were_not_scored_or_asked_alike_are_not_compared_without_a_word(tmp_path):
+    records = [make_record(number) for number in range(48)]
+    runs = [write_run(tmp_path / name, records) for name in ("a", "b")]
+    for run, lexicon in zip(runs, ("physio", "surgical"), strict=True):
+        score_predictions(run.path, FAST.model_copy(update={"lexicon": lexicon}))
+    for run, num_frames in zip(runs, (8, 16), strict=True):
+        run.recipe.write_text(f"sampling: {{num_frames: {num_frames}}}\nmax_side_px: null\n", encoding="utf-8")
+
+    comparison = compare_runs(*runs, FAST)
+
+    settings = comparison.record["settings"]
+    assert list(settings["scoring"]) == ["feedback_slots"]
+    assert settings["scoring"]["feedback_slots"] == [{"name": "lexicon", "values": ["physio", "surgical"]}]
+    assert settings["prediction"] == [{"name": "sampling.num_frames", "values": [8, 16]}]
+    verdict = comparison.record["verdict"]
+    assert "Feedback, slot by slot was not scored alike (lexicon physio against surgical)" in verdict["headline"]
+    assert "The runs were not asked alike: sampling.num_frames 8 against 16." in verdict["sentences"]
+    assert "was not scored alike" in comparison.to_text()
+
+
+def test_another_precision_of_bert_is_said_of_the_metrics_it_concerns(tmp_path):
+    records = [make_record(number) for number in range(24)]
+    runs = [scored(tmp_path / name, records) for name in ("a", "b")]
+    for run, precision in zip(runs, ("float32", "bfloat16"), strict=True):
+        metrics = read_json(run.metrics)
+        metrics["metrics"]["rouge_l"]["scored_with"] = {"bert_precision": precision}
+        write_json(run.metrics, metrics)
+
+    record = compare_runs(*runs, FAST).record
+
+    assert list(record["settings"]["scoring"]) == ["rouge_l"]
+    assert any("bert_precision float32 against bfloat16" in sentence for sentence in record["verdict"]["sentences"])
+
+
+def test_other_questions_frames_and_places_of_subtitles_are_counted(tmp_path):
+    shown = {"frames": {"requested": 4, "delivered": 4, "padded": 0, "coverage": 1.0}}
+    plain = scored(tmp_path / "a", [make_record(number) for number in range(24)])
+    other = scored(
+        tmp_path / "b",
+        [
+            make_record(0, question="What now?"),
+            make_record(1, **shown),
+            make_record(2, subtitles={"place": "between", "num_lines": 1}),
+            *[make_record(number) for number in range(3, 24)],
+        ],
+    )
+
+    record = compare_runs(plain, other, FAST).record
+
+    assert [record["settings"][f"num_other_{what}"] for what in ("question", "frames", "subtitles")] == [1, 1, 1]
+    assert "In 1 shared sample another question was put." in record["verdict"]["sentences"]
+
+
+def test_runs_scored_and_asked_alike_are_compared_without_a_word(tmp_path):
+    records = [make_record(number) for number in range(24)]
+
+    record = compare_runs(scored(tmp_path / "a", records), scored(tmp_path / "b", records), FAST).record
+
+    assert not any(record["settings"].values())
+    assert "alike" not in record["verdict"]["headline"]

@@ -8,6 +8,7 @@ import pytest
 from PIL import Image
 from tests.data.test_benchmarks import FOLDER
 from tests.inference.conftest import make_config
+from tests.models.families.tiny_internvl import make_tiny_folder as make_tiny_internvl
 
 from vidtune.core.durable import RecordLog
 from vidtune.core.rundir import RunDirectory
@@ -56,14 +57,29 @@ def test_subtitles_of_the_frames_that_are_seen_are_part_of_the_question(tiny_fol
     (tmp_path / "subtitles").mkdir()
     (tmp_path / "subtitles/aa0_en.json").write_text(json.dumps(lines), encoding="utf-8")
 
-    without = predicted(make_config(tiny_folder, data, videos), tmp_path / "a")["aa0_0"]
-    plain = make_config(tiny_folder, data, videos)
-    shown = plain.data.model_copy(update={"subtitles": tmp_path / "subtitles"})
-    with_them = predicted(plain.model_copy(update={"data": shown}), tmp_path / "b")["aa0_0"]
+    def asked(name, source=tiny_folder, **changes):
+        plain = make_config(source, data, videos)
+        config = plain.model_copy(update={"data": plain.data.model_copy(update=changes)})
+        run = RunDirectory(tmp_path / name)
+        summary = predict_dataset(config, run)
+        return RecordLog(run.predictions).read()[0], summary
 
-    assert with_them["num_prompt_tokens"] > without["num_prompt_tokens"]
+    without, _ = asked("a")
+    between, note_between = asked("b", subtitles=tmp_path / "subtitles")
+    before, note_before = asked("c", subtitles=tmp_path / "subtitles", subtitle_place="before")
+    in_one_block, note_block = asked("d", make_tiny_internvl(tmp_path / "internvl"), subtitles=tmp_path / "subtitles")
+
+    assert "subtitles" not in without
+    assert between["subtitles"] == {"place": "between", "num_lines": 1}
+    assert before["subtitles"] == in_one_block["subtitles"] == {"place": "before", "num_lines": 1}
+    assert "subtitles stood between the frames in 1 of 1 samples that have some." in note_between.notes
+    assert "subtitles stood before the question in 1 of 1 samples that have some." in note_before.notes
+    assert note_before.notes == note_block.notes
+    # The words alone, without the number of their frame.
+    assert before["num_prompt_tokens"] > between["num_prompt_tokens"] > without["num_prompt_tokens"]
     # What is recorded is the question of the benchmark, whatever was shown beside it.
-    assert with_them["question"] == without["question"]
+    assert between["question"] == before["question"] == without["question"]
+    assert between["frames"] == before["frames"] == without["frames"]
 
 
 def test_a_sound_file_that_is_not_played_is_said(tiny_folder, clips, tmp_path):

@@ -1,4 +1,5 @@
 import json
+import random
 from pathlib import Path
 
 import pytest
@@ -8,10 +9,11 @@ from nltk.tokenize import NLTKWordTokenizer
 from tests.metrics import full_wordnet
 
 from vidtune.metrics import meteor, meteor_of_words, meteor_words
-from vidtune.metrics.meteor import _split_sentence
+from vidtune.metrics.meteor import _PLAIN, _split_sentence
 from vidtune.metrics.wordnet import synonyms_of
 from vidtune.metrics.wordnet.build_table import build_table
 
+QUOTE = '"'
 GOLDEN = json.loads(Path(__file__).with_name("nltk_meteor.json").read_text(encoding="utf-8"))
 needs_wordnet = pytest.mark.skipif(not full_wordnet.is_installed(), reason="Debian's wordnet-base is not installed")
 
@@ -80,6 +82,7 @@ def test_synonyms_are_sought_for_stems_because_nltk_does_so():
 
 @given(
     sentence=st.text(alphabet="abK2-,.!?()/%;:'stn ", max_size=30)
+    | st.text(alphabet="ab2,.!?(;'s\" ", max_size=16)
     | st.from_regex(r"([a-c()/%-]{1,3}[,;:]? ){0,6}[a-c]+[.!?]?", fullmatch=True)
     | st.from_regex(
         r"([a-cn%/]{1,3}('s|'m|'d|'t|'ll|'re|'ve|[.]5)?[,;:)]? ){1,6}[a-cn]+('s|n't)?[.!?]?", fullmatch=True
@@ -95,3 +98,34 @@ def test_plain_sentences_take_a_short_way_to_the_same_words(sentence):
 )
 def test_what_nltk_splits_specially_is_split_so(sentence):
     assert _split_sentence(sentence) == NLTKWordTokenizer().tokenize(sentence)
+
+
+def test_sentences_with_quotation_marks_take_the_short_way_to_the_same_words():
+    rng, tokenize = random.Random(1), NLTKWordTokenizer().tokenize
+    words = [
+        "squats",
+        "keep",
+        "It's",
+        "don't",
+        "5",
+        "3.5",
+        "(arm)",
+        "can't",
+        "100%",
+        "cat-cow",
+        "e.g",
+        "cannot",
+        "(",
+        "x)",
+    ]
+    num_quoted = 0
+    for _ in range(1500):
+        parts = [
+            rng.choice(("", "", QUOTE)) + rng.choice(words) + rng.choice(("", "", QUOTE, f",{QUOTE}", f"{QUOTE},", ";"))
+            for _ in range(rng.randrange(1, 7))
+        ]
+        sentence = " ".join(parts) + rng.choice(["", ".", "!", "." + QUOTE, QUOTE + ".", "?" + QUOTE])
+
+        assert _split_sentence(sentence) == tokenize(sentence), sentence
+        num_quoted += QUOTE in sentence and _PLAIN.fullmatch(sentence) is not None
+    assert num_quoted > 300

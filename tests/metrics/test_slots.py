@@ -1,10 +1,16 @@
 import itertools
+import re
 import statistics
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from vidtune.metrics import ExerciseCatalogue
 from vidtune.metrics.slots import Advice, lexicons, read_feedback, score_feedback
+from vidtune.metrics.slots._grammar import CLAUSE_END, RULES
+from vidtune.metrics.slots._read import _read_clause
+from vidtune.metrics.slots._words import Told
 from vidtune.packs.physio.exercises import exercises
 
 PHYSIO = lexicons.get("physio")
@@ -165,3 +171,48 @@ def test_every_wording_agrees_fully_with_itself():
         assert (found.total, found.num_missed, found.num_hallucinated) == (1.0, 0, 0), text
         assert not found.is_contradiction
     assert len(texts) > 400
+
+
+# What texts are made of here: words that rules and lexicons know, and what can stand around them.
+PIECES = st.sampled_from(
+    [
+        *"don't not no never back knees left right (left) both too far very slight a bit over your head".split(),
+        *("n't", "x'n't", "and then", "so that", "push", "sit", "ｂack", "İ", "_not", "éno", "Ünever", "'", "-", "’"),
+        *(" ", "  ", ", ", ", and ", ". ", "; ", "\n", "\t", "\x1c", "\u2028", " and ", " but ", ",which", ".."),
+    ]
+)
+TEXTS = st.lists(PIECES, max_size=14).map(" ".join) | st.lists(PIECES, max_size=20).map("".join) | st.text(max_size=40)
+
+
+@given(TEXTS)
+def test_no_rule_is_passed_over_that_would_be_found(text):
+    told = Told(text.lower(), PHYSIO.vocabulary)
+
+    for rule in RULES:
+        assert told.holds(rule) == (rule.pattern.search(told.text) is not None)
+
+
+@given(TEXTS)
+def test_words_have_their_places(text):
+    told = Told(text.lower(), PHYSIO.vocabulary)
+
+    assert [told.text[start:end] for start, end in told.spans] == told.words
+
+
+@given(TEXTS)
+def test_clauses_end_where_the_plain_rule_ends_them(text):
+    plain = re.compile(
+        r"[.;!?:\n]+|,\s*(?:and|but|so|then|which)?\s*"
+        r"|\s+(?:and then|and|but|so that|so|then|while|because|although|instead)\s+"
+    )
+
+    assert CLAUSE_END.split(text) == plain.split(text)
+
+
+@given(TEXTS)
+def test_a_clause_that_is_remembered_reads_as_one_that_is_not(text):
+    remembered = read(text)
+
+    _read_clause.cache_clear()
+
+    assert read(text) == remembered

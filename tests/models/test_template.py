@@ -210,7 +210,7 @@ def test_a_template_that_drops_a_turn_is_a_named_error():
         "{% for message in messages if message['role'] == 'user' %}{{ message['content'][0]['text'] }}{% endfor %}"
     )
 
-    with pytest.raises(ModelMismatch, match=r"as turns \[1\]; each must appear once"):
+    with pytest.raises(ModelMismatch, match=r"as texts \[1\]; each must appear once"):
         FAMILY.encode_prompts(processor, [((Turn("system", "s"), *ask("x")), None)])
 
 

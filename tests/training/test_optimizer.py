@@ -2,6 +2,7 @@ import math
 
 import pytest
 import torch
+from tests.training.stopping import train_with_stops
 
 from vidtune.models import ensure_torchvision
 from vidtune.training import OptimConfig
@@ -191,22 +192,13 @@ def test_a_run_with_eight_bit_moments_continues_to_the_last_bit(recipe, tmp_path
     """The tiny model's matrices are below bitsandbytes' limit, so its whole weights are trained."""
     from vidtune.core.hashing import sha256_file
     from vidtune.core.rundir import RunDirectory
-    from vidtune.training import train
 
     adapter = {"kind": "full", "rank": ..., "alpha": ..., "dropout": ..., "modalities": ["language"]}
     config = recipe(adapter=adapter, optim={"kind": "adamw_8bit", "learning_rate": 1e-3})
     results = []
     for name, stops_at in (("whole", ()), ("stopped", (3, 5))):
         run = RunDirectory(tmp_path / name)
-        for stop_at in stops_at:
-
-            def stop(stage, done, total, note="", stop_at=stop_at):
-                if stage == "train" and done == stop_at:
-                    raise KeyboardInterrupt
-
-            with pytest.raises(KeyboardInterrupt):
-                train(config, run, progress=stop)
-        train(config, run)
+        train_with_stops(config, run, stops_at)
         results.append(sha256_file(run.best / "model.safetensors"))
 
     assert results[0] == results[1]

@@ -1,5 +1,6 @@
 import pytest
 import torch
+from tests.training.stopping import train_with_stops
 
 from vidtune.core.errors import DataInvalid
 from vidtune.core.rundir import RunDirectory
@@ -50,15 +51,7 @@ def test_fp16_learns_like_fp32_and_continues_to_the_last_bit(recipe, tmp_path):
     for name, precision, stops_at in (("fp32", "fp32", ()), ("fp16", "fp16", ()), ("stopped", "fp16", (5,))):
         run = RunDirectory(tmp_path / name)
         config = recipe(loop={"max_steps": 12, "precision": precision})
-        for stop_at in stops_at:
-
-            def stop(stage, done, total, note="", stop_at=stop_at):
-                if stage == "train" and done == stop_at:
-                    raise KeyboardInterrupt
-
-            with pytest.raises(KeyboardInterrupt):
-                train(config, run, progress=stop)
-        train(config, run)
+        train_with_stops(config, run, stops_at)
         losses[name] = [record["loss"] for record in read_history(run.training_log).steps]
         weights[name] = (run.best / "adapter_model.safetensors").read_bytes()
 

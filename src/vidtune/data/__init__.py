@@ -13,17 +13,27 @@ from vidtune.data._near_copies import ClipsOfTwoSets, NearCopies, NearCopy, clip
 from vidtune.data._probe import ProbedVideo, probe_videos
 from vidtune.data._quality import QualityThresholds, thresholds_named
 from vidtune.data._read import read_dataset
-from vidtune.data._samples import Dataset, Sample, Turn
+from vidtune.data._samples import Aside, Dataset, Sample, Turn
 from vidtune.data._sides import mirror_sample, mirror_turns, swap_sides
 from vidtune.data._splits import SplitConfig, SplitResult, split_dataset
 from vidtune.data._stats import DatasetStats, Spread, TypeStats, describe_dataset, errors_of
 from vidtune.data._subset import take_subsets
-from vidtune.data._subtitles import Subtitle, read_subtitles, subtitle_file, subtitles_seen, with_subtitles
+from vidtune.data._subtitles import (
+    Subtitle,
+    SubtitlesShown,
+    read_subtitles,
+    show_subtitles,
+    subtitle_file,
+    subtitles_before,
+    subtitles_between,
+    subtitles_seen,
+)
 from vidtune.data._videos import resolve_video
 from vidtune.data._write import encode_dataset, writable_formats, write_dataset, write_messages, write_qved
 from vidtune.data.readers import Reader, Writer, readers
 
 __all__ = [
+    "Aside",
     "CheckReport",
     "ClipsOfTwoSets",
     "CollectedClip",
@@ -46,6 +56,7 @@ __all__ = [
     "SplitResult",
     "Spread",
     "Subtitle",
+    "SubtitlesShown",
     "Turn",
     "TypeStats",
     "Writer",
@@ -71,13 +82,15 @@ __all__ = [
     "readers",
     "require_answers",
     "resolve_video",
+    "show_subtitles",
     "split_dataset",
     "subtitle_file",
+    "subtitles_before",
+    "subtitles_between",
     "subtitles_seen",
     "swap_sides",
     "take_subsets",
     "thresholds_named",
-    "with_subtitles",
     "writable_formats",
     "write_dataset",
     "write_messages",

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal, Self
 
-from pydantic import Field, field_validator
+from pydantic import Field, field_validator, model_validator
 
 from vidtune.config import Config
 from vidtune.core.errors import DataInvalid
@@ -38,8 +38,12 @@ class DataConfig(Config):
     """Only the first so many samples, after split and exclude. None: all."""
 
     subtitles: Path | None = None
-    """Folder of subtitle files, for data that names them: what is said while the frames are on screen is put before
-    the question. None: questions are asked without."""
+    """Folder of subtitle files, for data that names them: what is said while the frames are on screen is shown with
+    them. None: questions are asked without."""
+
+    subtitle_place: Literal["auto", "between", "before"] = "auto"
+    """Where they stand: `between` the frames, in the order of time, or `before` the question, with the numbers of their
+    frames. `auto`: where the data's own protocol puts them, if the model can have words between frames; else before."""
 
     exclude: tuple[str, ...] = ()
     """Samples to leave out, by id or by video path as written in the file."""
@@ -51,6 +55,15 @@ class DataConfig(Config):
             raise ValueError(f"no such format; known: auto, {', '.join(readers.names())}")
         return value
 
+    @model_validator(mode="after")
+    def _subtitles_have_a_place_where_there_are_some(self) -> Self:
+        if self.subtitle_place != "auto" and self.subtitles is None:
+            raise ValueError(
+                f"subtitle_place={self.subtitle_place!r} has no effect without subtitles: name their folder, or leave "
+                "it out."
+            )
+        return self
+
 
 def load_samples(config: DataConfig) -> Dataset:
     """Read the file of ``config`` and keep the samples it asks for.
@@ -59,6 +72,13 @@ def load_samples(config: DataConfig) -> Dataset:
         DataInvalid: If the file does not hold, has no such split, or lacks an excluded sample.
     """
     dataset = read_dataset(config.path, format=config.format)
+    lists: Mapping[str, str] = getattr(readers.get(dataset.format), "split_lists", {})
+    if config.split is not None and config.split in lists and config.split not in _splits(dataset.samples):
+        raise DataInvalid(
+            f"the split {config.split!r} is no part of {config.path}, it is a list of its own: "
+            f"{config.path.with_name(lists[config.split])} with one id a line is expected.",
+            f"Get it from those who made the split, put it beside {config.path.name} and name it as data.path.",
+        )
     samples = select(dataset.samples, split=config.split, limit=config.limit, exclude=config.exclude, path=config.path)
     return replace(dataset, samples=samples)
 
@@ -71,7 +91,7 @@ def select(
     left_out = set(exclude)
     kept = [sample for sample in samples if not {sample.sample_id, sample.video} & left_out]
     if split is not None:
-        known = sorted({sample.split for sample in samples if sample.split is not None})
+        known = sorted(_splits(samples))
         if split not in known:
             found = f"the splits {', '.join(known)}" if known else "no splits"
             raise DataInvalid(f"{path} has {found}, expected {split!r}.", "Name a split of the file, or none.")
@@ -79,6 +99,10 @@ def select(
     if not kept:
         raise DataInvalid(f"{path} has no sample left after split and exclude.", "Loosen data.split or data.exclude.")
     return tuple(kept[:limit])
+
+
+def _splits(samples: Sequence[Sample]) -> set[str]:
+    return {sample.split for sample in samples if sample.split is not None}
 
 
 def _check_excluded(samples: Sequence[Sample], exclude: Sequence[str], path: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -197,6 +198,28 @@ class Table:
         if not records and not findings.count:
             findings.add("", "", "no row", "at least one")
         return records
+
+
+@dataclass(frozen=True)
+class NameList:
+    """A text file with one name a line and no line of columns; the name becomes ``field``."""
+
+    field: str
+    pattern: str
+    """What a name looks like; the first of the file has to."""
+
+    def fits(self, source: SourceFile) -> bool:
+        """Whether its first line is such a name and nothing else."""
+        return source.is_table and re.fullmatch(self.pattern, source.first_line.strip()) is not None
+
+    def parse(self, source: SourceFile, findings: Findings) -> list[Record]:
+        """Return a record for each line that is not empty."""
+        lines = enumerate(source.text.split("\n"), start=1)
+        return [
+            Record(Place(findings, f"line {number}"), {self.field: line.strip()})
+            for number, line in lines
+            if line.strip()
+        ]
 
 
 @dataclass(frozen=True)

@@ -11,11 +11,24 @@ Role = Literal["system", "user", "assistant"]
 
 
 @dataclass(frozen=True)
+class Aside:
+    """Words that stand between the frames of a clip."""
+
+    num_frames_before: int
+    """After how many of its frames."""
+
+    text: str
+
+
+@dataclass(frozen=True)
 class Turn:
     """One thing said, without media tags."""
 
     role: Role
     text: str
+    asides: tuple[Aside, ...] = ()
+    """Only of the first user turn, which the clip stands in, and only while a prompt is made: words between its frames,
+    in their order."""
 
 
 @dataclass(frozen=True)

@@ -47,7 +47,14 @@ def mirror_sample(sample: Sample) -> Sample:
 
 def mirror_turns(turns: Sequence[Turn]) -> tuple[Turn, ...]:
     """Return what is said, as it is true of the mirrored clip."""
-    return tuple(replace(turn, text=swap_sides(turn.text)) for turn in turns)
+    return tuple(
+        replace(
+            turn,
+            text=swap_sides(turn.text),
+            asides=tuple(replace(aside, text=swap_sides(aside.text)) for aside in turn.asides),
+        )
+        for turn in turns
+    )
 
 
 def swap_sides(text: str) -> str:

@@ -12,6 +12,8 @@ Every reader of a benchmark writes these, so that scoring knows one vocabulary a
     events           things with a time: ``{"start_s", "end_s", "text"}``; ``end_s`` may be absent
     evidence_frames  native frame numbers at which the evidence is
     subtitle_path    the file of its subtitles, as the benchmark names it
+    subtitle_start_s when the clip begins, on the clock of its subtitles; absent for 0
+    subtitle_place   ``between`` where the benchmark puts subtitles between the frames; absent: before the question
     frames           names of the images that make up the clip, in a folder of frames
     duration_s, duration_group, domain
 """

@@ -14,6 +14,7 @@ from vidtune.evaluation._aggregate import choose_clusters
 from vidtune.evaluation._compare_words import write_comparison_verdict
 from vidtune.evaluation._config import EvaluateConfig
 from vidtune.evaluation._predictions import Prediction, PredictionFile, describe_unfinished, read_predictions
+from vidtune.evaluation._settings import differing_settings
 from vidtune.metrics import benjamini_hochberg, compare_paired, holm
 
 
@@ -79,8 +80,9 @@ def compare_runs(run_a: RunDirectory, run_b: RunDirectory, config: EvaluateConfi
         "num_clusters": len(set(clusters)),
         "metrics": rows,
     }
-    unfinished = describe_unfinished_run(run_a, file_a) + describe_unfinished_run(run_b, file_b)
-    record["verdict"] = write_comparison_verdict(record, unfinished)
+    record["settings"] = differing_settings((run_a, run_b), (predictions_a, predictions_b), shared)
+    first = describe_unfinished_run(run_a, file_a) + describe_unfinished_run(run_b, file_b)
+    record["verdict"] = write_comparison_verdict(record, first)
     path = run_b.comparison
     write_json(path, record)
     return Comparison(path, record)

@@ -14,6 +14,7 @@ from vidtune.evaluation._aggregate import choose_clusters
 from vidtune.evaluation._compare import check_same_samples, describe_unfinished_run, read_current, read_scores
 from vidtune.evaluation._compare_words import write_many_verdict
 from vidtune.evaluation._config import EvaluateConfig
+from vidtune.evaluation._settings import differing_settings
 from vidtune.metrics import benjamini_hochberg, compare_many, holm
 
 
@@ -83,6 +84,7 @@ def compare_many_runs(runs: Sequence[RunDirectory], config: EvaluateConfig | Non
         "confidence": config.confidence,
         "metrics": _compare_metrics(runs, names, dict(zip(kept, clusters, strict=True)), config),
     }
+    record["settings"] = differing_settings(runs, samples, shared)
     unfinished = [told for run, file in zip(runs, files, strict=True) for told in describe_unfinished_run(run, file)]
     record["verdict"] = write_many_verdict(record, unfinished)
     return RunsCompared(record)

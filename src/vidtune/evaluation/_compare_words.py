@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from vidtune.evaluation._settings import describe_settings
 from vidtune.metrics import min_clusters, smallest_p_value
 
 
@@ -18,12 +19,17 @@ def write_comparison_verdict(record: dict[str, Any], unfinished: list[str]) -> d
     if not rows:
         return {"headline": "The runs share no metric: there is nothing to compare.", "sentences": []}
     lead = rows[0]
-    sentences = [*unfinished, _describe_pairs(record), *(_describe_row(record, row) for row in rows)]
+    settings = _describe_settings(record)
+    sentences = [*unfinished, *settings, _describe_pairs(record), *(_describe_row(record, row) for row in rows)]
     sentences += [_describe_premises(lead), *_describe_power(lead), *_describe_few(record, lead)]
     if len(rows) > 1:
         sentences.append(_describe_family(rows))
-    headline = " ".join([*unfinished, f"{lead['label']}: {_outcome(record, lead)}."])
+    headline = " ".join([*unfinished, *settings[:1], f"{lead['label']}: {_outcome(record, lead)}."])
     return {"headline": headline, "sentences": sentences}
+
+
+def _describe_settings(record: dict[str, Any]) -> list[str]:
+    return describe_settings(record["settings"], {name: row["label"] for name, row in record["metrics"].items()})
 
 
 def _describe_premises(row: dict[str, Any]) -> str:
@@ -121,8 +127,10 @@ def write_many_verdict(record: dict[str, Any], unfinished: list[str]) -> dict[st
     rows = [row for name, row in record["metrics"].items() if not name.endswith("_compat")]
     if not rows:
         return {"headline": "The runs share no metric: there is nothing to compare.", "sentences": []}
+    settings = _describe_settings(record)
     sentences = [
         *unfinished,
+        *settings,
         f"{record['num_paired']:,} samples were answered by all {len(record['runs'])} runs, from {_units(record)}.",
         *(_describe_many(row, record["confidence"]) for row in rows),
         *_describe_few(record, {"confidence": record["confidence"]}),
@@ -130,7 +138,7 @@ def write_many_verdict(record: dict[str, Any], unfinished: list[str]) -> dict[st
         "Pairs are corrected by Holm for their number within a metric, whether runs differ at all for the number of "
         "metrics.",
     ]
-    headline = " ".join([*unfinished, _describe_many(rows[0], record["confidence"])])
+    headline = " ".join([*unfinished, *settings[:1], _describe_many(rows[0], record["confidence"])])
     return {"headline": headline, "sentences": sentences}
 
 

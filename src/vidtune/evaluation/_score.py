@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +32,7 @@ from vidtune.evaluation._probe_file import read_probe
 from vidtune.evaluation._protocol import ScoringProtocol, find_protocol
 from vidtune.evaluation._reference import ReferenceSet, find_pack, find_reference
 from vidtune.evaluation._scorer import SampleMetric, Score, ScoringContext, metrics_named
+from vidtune.evaluation._settings import scored_with
 from vidtune.evaluation._slices import always_answered_alike, single_answer_block
 from vidtune.evaluation._trust import run_checks
 from vidtune.evaluation._verdict import write_verdict
@@ -105,6 +107,7 @@ def score_predictions(
     looked = look_for_copies(file.predictions, reference, file.run, config.near_copies, progress)
     metrics = _summarise(file, reference, scored, records, config, protocol, context, looked)
     metrics["protocol"] = name
+    metrics["vidtune"] = version("vidtune")
     metrics["bert_precision"] = config.bert_precision if config.with_bert else None
     write_json(file.run.metrics, metrics)
     return EvaluationResult(file.run.metrics, file.run.scores, metrics)
@@ -239,7 +242,10 @@ def _summarise(
     for one in scored:
         row = metric_row(one.metric, [score.value for score in one.scores], clusters, one.baselines, config)
         if row is not None:
-            rows[one.metric.name] = row | {"where_answers_vary": _varied_row(one, is_alike, clusters, config)}
+            rows[one.metric.name] = row | {
+                "scored_with": scored_with(one.metric, context),
+                "where_answers_vary": _varied_row(one, is_alike, clusters, config),
+            }
     prefixes = [prefix for one in scored if (prefix := getattr(one.metric, "class_prefix", None))]
     classes = _classification(prefixes, records, answered, clusters, config)
     values = {one.metric.name: [score.value for score in one.scores] for one in scored}

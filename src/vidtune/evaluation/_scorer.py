@@ -98,6 +98,7 @@ class SampleMetric(Protocol):
 
     Attributes it may have besides: ``class_prefix``, where ``<prefix>_true`` and ``<prefix>_predicted`` in its
     fields make a confusion matrix; ``needs_embedder``, true where it uses ``ScoringContext.embedder``;
+    ``settings``, the fields of ``ScoringContext`` that its numbers depend on, which are kept beside them;
     ``judges_content``, whether the opposite of the right answer scores low, as for all proportions and no likeness.
     """
 

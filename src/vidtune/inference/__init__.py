@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from vidtune.inference._options import attend_for_training, describe_loading
     from vidtune.inference._predict import predict_dataset
     from vidtune.inference._request import Generation, Request
+    from vidtune.inference._showing import takes_asides
     from vidtune.inference._summary import PredictSummary
     from vidtune.inference._under_conditions import ConditionRun, ProbedRun, predict_conditions
     from vidtune.inference._variants import Variant, list_variants, predict_variants
@@ -43,6 +44,7 @@ __all__ = [
     "predict_dataset",
     "predict_variants",
     "probe_conditions",
+    "takes_asides",
 ]
 
 # Configs are read by commands that never load a model; torch is imported with the first part that needs it.
@@ -70,6 +72,7 @@ _MODULES = {
     "predict_dataset": "_predict",
     "probe_conditions": "_condition",
     "predict_variants": "_variants",
+    "takes_asides": "_showing",
 }
 
 

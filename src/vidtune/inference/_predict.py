@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import shutil
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import torch
@@ -26,12 +26,9 @@ from vidtune.data import (
     Dataset,
     Sample,
     load_samples,
-    read_subtitles,
     resolve_video,
-    subtitle_file,
-    with_subtitles,
+    show_subtitles,
 )
-from vidtune.inference._augment import View
 from vidtune.inference._claim import (
     check_inputs,
     claim,
@@ -49,7 +46,7 @@ from vidtune.inference._options import describe_loading
 from vidtune.inference._reading import Clip, read_ahead
 from vidtune.inference._records import answer_record, error_record, qved_predictions, strip_name
 from vidtune.inference._request import Generation, Request, sort_for_reading
-from vidtune.inference._showing import Showing
+from vidtune.inference._showing import Showing, takes_asides
 from vidtune.inference._summary import PredictSummary, summarise
 from vidtune.media import write_strip
 from vidtune.models import LoadedModel
@@ -134,7 +131,12 @@ def predict_dataset(
             num_done_before=num_done_before,
             wall_s=wall_s,
             batch_size=batch_size,
-            notes=[*compare_with_training(config), *_note_unanswered(samples), *_note_unheard(samples)],
+            notes=[
+                *compare_with_training(config),
+                *_note_unanswered(samples),
+                *_note_unheard(samples),
+                *_note_subtitles(records.values()),
+            ],
         )
 
 
@@ -150,6 +152,10 @@ class _Worker:
         self._showing = Showing(config)
         self.batch_size = BatchSize(config.batch_size)
         self._gates = gates
+        self._data = config.data
+        if config.data.subtitle_place == "between" and not self._showing.has_clip:
+            self._data = config.data.model_copy(update={"subtitle_place": "before"})
+        self._takes_asides = self._showing.has_clip and takes_asides(loaded.family, loaded.model)
         self._engine: Engine[Clip] = Engine(loaded, config.generation, self.batch_size)
 
     @property
@@ -185,10 +191,15 @@ class _Worker:
         )
 
     def _put(self, clip: Clip) -> tuple[Clip, Request]:
-        request = _request(clip, self._config.data.subtitles, self._showing.view)
-        if self._showing.has_clip:
-            return clip, request
-        return replace(clip, frames=None), replace(request, frames=None)
+        sample, subtitles = clip.sample, None
+        if clip.frames is not None:
+            sample, subtitles = show_subtitles(
+                sample, self._data, clip.frames.times_s, can_stand_between=self._takes_asides
+            )
+        frames = clip.frames if self._showing.has_clip else None
+        turns = self._showing.view.turns(sample.prompt_turns)
+        request = Request(turns=turns, frames=frames, key=sample.sample_id)
+        return replace(clip, frames=frames, subtitles=subtitles), request
 
     def _advance(self, waiting: list[tuple[Clip, Request]]) -> list[dict[str, Any]]:
         """Let the model write on, similar clips together, and write down what is finished."""
@@ -236,17 +247,18 @@ def _note_unheard(samples: Sequence[Sample]) -> list[str]:
     return [f"{num_spoken} of {len(samples)} samples have a sound file, which was not played."] if num_spoken else []
 
 
+def _note_subtitles(records: Iterable[Mapping[str, Any]]) -> list[str]:
+    """Say where subtitles stood in the prompts of the run: the same recipe can put them elsewhere for another model."""
+    places = Counter(record["subtitles"]["place"] for record in records if record.get("subtitles"))
+    where = {"between": "between the frames", "before": "before the question"}
+    return [
+        f"subtitles stood {where[place]} in {count} of {places.total()} samples that have some."
+        for place, count in sorted(places.items())
+    ]
+
+
 def _size_bytes(waiting: Sequence[tuple[Clip, Request]]) -> int:
     return sum(clip.frames.frames_thwc.nbytes for clip, _ in waiting if clip.frames is not None)
-
-
-def _request(clip: Clip, subtitles: Path | None, view: View) -> Request:
-    """Return what the model is asked: with the words of the moments it sees, where subtitles are to be shown."""
-    sample = clip.sample
-    path = subtitle_file(sample, subtitles) if subtitles is not None else None
-    if path is not None and clip.frames is not None:
-        sample, _ = with_subtitles(sample, read_subtitles(path), clip.frames.times_s)
-    return Request(turns=view.turns(sample.prompt_turns), frames=clip.frames, key=sample.sample_id)
 
 
 def input_hashes(config: PredictConfig, dataset: Dataset) -> dict[str, Any]:

@@ -120,7 +120,8 @@ def _group_by_clip(requests: Sequence[Request]) -> list[list[int]]:
         # What comes before a clip in a template may depend on the roles of the turns, and on the texts before it.
         before_clip = tuple(takewhile(lambda turn: turn.role != "user", request.turns))
         roles = tuple(turn.role for turn in request.turns)
-        key = place if request.frames is None else (request.frames, roles, before_clip)
+        asides = tuple(turn.asides for turn in request.turns)
+        key = place if request.frames is None else (request.frames, roles, before_clip, asides)
         groups.setdefault(key, []).append(place)
     return list(groups.values())
 

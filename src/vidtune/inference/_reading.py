@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from vidtune.core.errors import TryAgain, VideoUnreadable, VidtuneError
 
 if TYPE_CHECKING:
-    from vidtune.data import Sample
+    from vidtune.data import Sample, SubtitlesShown
     from vidtune.media import FrameFolder, FrameSet
 
 _MAX_WAITING_BYTES = 1 << 30
@@ -36,6 +36,8 @@ class Clip:
     frames: FrameSet | None
     error: VidtuneError | None
     read_s: float
+    subtitles: SubtitlesShown | None = None
+    """How its question was asked with subtitles; None where it has none, or none were to be shown."""
 
 
 @dataclass(frozen=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping
+from dataclasses import asdict
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Any
 
@@ -38,6 +39,7 @@ def answer_record(clip: Clip, answer: Generation, strip: str | None) -> dict[str
         "finish_reason": answer.finish_reason,
         "timings_s": _timings(clip.read_s, answer.preprocess_s, answer.generate_s),
         "batch_size": answer.batch_size,
+        **({} if clip.subtitles is None else {"subtitles": asdict(clip.subtitles)}),
         "meta": dict(clip.sample.meta),
     }
 

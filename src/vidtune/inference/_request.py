@@ -73,7 +73,8 @@ class Generation:
 def length_key(request: Request) -> tuple[int, int]:
     """Return what requests are sorted by, so that those of similar cost are read together."""
     num_values = 0 if request.frames is None else request.frames.frames_thwc.size
-    return num_values, sum(len(turn.text) for turn in request.turns)
+    texts = [text for turn in request.turns for text in (turn.text, *(aside.text for aside in turn.asides))]
+    return num_values, sum(map(len, texts))
 
 
 def sort_for_reading(waiting: list[tuple[TicketT, Request]]) -> None:

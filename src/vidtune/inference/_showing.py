@@ -5,12 +5,25 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from vidtune.adapters import takes_frame_signals
 from vidtune.data import Sample, clip_source, load_samples
 from vidtune.inference._augment import View
 from vidtune.inference._condition import ConditionImpossible, find_condition
 from vidtune.inference._config import PredictConfig
 from vidtune.inference._reading import Footage
 from vidtune.media import FrameCache, FrameSet, read_frames
+from vidtune.models import Family
+
+
+def takes_asides(family: Family, gated: Any) -> bool:
+    """Whether words can stand between the frames of a clip.
+
+    Args:
+        family: Of the model.
+        gated: The model, or the adapter's config. Gates that weigh frames know a clip in one block only: its groups of
+            frames are counted from its first.
+    """
+    return family.takes_asides and not takes_frame_signals(gated)
 
 
 class Showing:

@@ -21,6 +21,7 @@ import json
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import count
 from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary
 
@@ -35,7 +36,11 @@ _MARK_PATTERN = re.compile("\ue000(\\d+)\ue001")
 _MAX_SHAPES = 256
 
 Media = Sequence[Mapping[str, Any]]
-"""What a clip is in the content of a turn: ``[{"type": "video"}]``, say."""
+"""What a clip is in the content of a turn: ``[{"type": "video"}]``, say. A clip in several runs of frames has ``ASIDE``
+where words stand between them."""
+
+ASIDE: Mapping[str, Any] = {"type": "text"}
+"""Stands among media for words that are given apart, like every other text."""
 
 TextContent = Callable[[str, str], Any]
 """From a role and a text to a turn's content, as the chat template takes it."""
@@ -54,8 +59,8 @@ class ChatTokens:
     is_supervised: list[bool]
     """For every token, whether it belongs to an answer or ends one."""
 
-    clip_span: tuple[int, int]
-    """Where the piece with the clip begins and ends; (0, 0) without one."""
+    clip_spans: tuple[tuple[int, int], ...]
+    """Where each piece with a clip, or with a run of its frames, begins and ends."""
 
 
 @dataclass(frozen=True)
@@ -63,9 +68,27 @@ class _Shape:
     """All of a conversation that the template can see but the texts."""
 
     roles: tuple[str, ...]
+    """Of the turns."""
+
     media: tuple[Mapping[str, Any], ...]
     placeholder: str
     for_generation: bool
+
+    @property
+    def num_asides(self) -> int:
+        """How many texts stand between the frames of the clip."""
+        return self.media.count(ASIDE)
+
+    @property
+    def num_runs(self) -> int:
+        """How many media stand together without a text between them."""
+        is_clip = [item != ASIDE for item in self.media]
+        return sum(now and not before for before, now in zip([False, *is_clip], is_clip, strict=False))
+
+    def turns_of_texts(self) -> list[int]:
+        """Return, of each text of the prompt, which turn it belongs to; asides come before its own text."""
+        first_user = self.roles.index("user")
+        return sorted([*range(len(self.roles)), *[first_user] * self.num_asides])
 
     def to_json(self) -> str:
         """Return the same text for the same shape."""
@@ -81,8 +104,8 @@ class _Skeleton:
     spaces: tuple[str, ...]
     """Of each text, the spaces before it that are tokenized with it."""
 
-    clip_piece: int | None
-    """Which piece holds the clip's placeholders."""
+    clip_pieces: tuple[int, ...]
+    """Which pieces hold the clip's placeholders."""
 
 
 _skeletons: WeakKeyDictionary[Any, dict[str, _Skeleton]] = WeakKeyDictionary()
@@ -93,6 +116,7 @@ def encode_chat(
     turns: Sequence[Turn],
     *,
     media: Media = (),
+    asides: Sequence[str] = (),
     placeholder: str = "",
     end_of_turn_ids: Sequence[int],
     for_generation: bool,
@@ -107,10 +131,11 @@ def encode_chat(
         turns: The conversation. The template adds its default system prompt if it has one and the first turn is
             not a system turn.
         media: Put this at the start of the first user turn.
+        asides: The words for each ``ASIDE`` in ``media``.
         placeholder: What the template writes for media; needed with ``expand``.
         end_of_turn_ids: Tokens of which one must follow every answer.
         for_generation: Open an assistant turn at the end, for the model to write.
-        expand: Makes the ids of the piece that holds the media.
+        expand: Makes the ids of a piece that holds media, called in their order.
         adds_end_of_turn: Put the first of ``end_of_turn_ids`` after an answer where the template writes none.
         text_content: Makes the content of a turn without media; None: a list of one text, which most templates take.
 
@@ -120,25 +145,32 @@ def encode_chat(
         ModelMismatch: If the template drops, repeats or reorders a turn, splits a clip, or does not end an answer.
     """
     _check_turns(turns, for_generation=for_generation)
-    roles = tuple(turn.role for turn in turns)
-    skeleton = _skeleton(processor, _Shape(roles, tuple(media), placeholder, for_generation), text_content or _as_list)
+    shape = _Shape(tuple(turn.role for turn in turns), tuple(media), placeholder, for_generation)
+    skeleton = _skeleton(processor, shape, text_content or _as_list)
     ids_of_pieces = [list(ids) for ids in skeleton.ids]
-    if expand is not None and (at := skeleton.clip_piece) is not None:
+    for at in skeleton.clip_pieces:
+        if expand is None:
+            break
         ids_of_pieces[at] = expand(skeleton.pieces[at], at == 0)
         if at == 0:
             ids_of_pieces[0] = [*opening_ids(processor.tokenizer, skeleton.pieces[0]), *ids_of_pieces[0]]
+    first_user = shape.roles.index("user")
+    said = [turn.text for turn in turns]
     texts = text_ids(
         processor.tokenizer,
-        [space + turn.text for space, turn in zip(skeleton.spaces, turns, strict=True)],
+        [
+            space + text
+            for space, text in zip(skeleton.spaces, [*said[:first_user], *asides, *said[first_user:]], strict=True)
+        ],
         opens_prompt=not skeleton.pieces[0],
     )
 
     ids = list(ids_of_pieces[0])
     is_supervised = [False] * len(ids)
-    clip_span = (0, len(ids)) if skeleton.clip_piece == 0 else (0, 0)
-    for index, (role, text) in enumerate(zip(roles, texts, strict=True), start=1):
+    clip_spans = [(0, len(ids))] if 0 in skeleton.clip_pieces else []
+    for index, (turn_index, text) in enumerate(zip(shape.turns_of_texts(), texts, strict=True), start=1):
         piece = ids_of_pieces[index]
-        is_answer = role == "assistant"
+        is_answer = shape.roles[turn_index] == "assistant"
         if is_answer and (not piece or piece[0] not in end_of_turn_ids):
             if not adds_end_of_turn:
                 raise ModelMismatch(
@@ -149,11 +181,11 @@ def encode_chat(
             piece = [end_of_turn_ids[0], *piece]
         ids += text
         is_supervised += [is_answer] * len(text)
-        if index == skeleton.clip_piece:
-            clip_span = (len(ids), len(ids) + len(piece))
+        if index in skeleton.clip_pieces:
+            clip_spans.append((len(ids), len(ids) + len(piece)))
         ids += piece
         is_supervised += [is_answer and position == 0 for position in range(len(piece))]
-    return ChatTokens(ids, is_supervised, clip_span)
+    return ChatTokens(ids, is_supervised, tuple(clip_spans))
 
 
 def _check_turns(turns: Sequence[Turn], *, for_generation: bool) -> None:
@@ -169,7 +201,11 @@ def _check_turns(turns: Sequence[Turn], *, for_generation: bool) -> None:
 
 
 def _as_list(role: str, text: str) -> list[dict[str, Any]]:
-    return [{"type": "text", "text": text}]
+    return [_text(text)]
+
+
+def _text(text: str) -> dict[str, Any]:
+    return {**ASIDE, "text": text}
 
 
 def _skeleton(processor: Any, shape: _Shape, text_content: TextContent) -> _Skeleton:
@@ -184,24 +220,25 @@ def _skeleton(processor: Any, shape: _Shape, text_content: TextContent) -> _Skel
 
 def _cut_template(processor: Any, shape: _Shape, text_content: TextContent) -> _Skeleton:
     parts = _MARK_PATTERN.split(_render(processor, shape, text_content))
-    order = parts[1::2]
-    if order != [str(index) for index in range(len(shape.roles))]:
+    order, turns_of_texts = parts[1::2], shape.turns_of_texts()
+    if order != [str(index) for index in range(len(turns_of_texts))]:
         raise ModelMismatch(
-            f"the chat template of {_name(processor)} writes the {len(shape.roles)} turns {shape.roles} as turns "
-            f"{[int(index) for index in order]}; each must appear once, in order.",
+            f"the chat template of {_name(processor)} writes the {len(turns_of_texts)} texts of turns {shape.roles} "
+            f"as texts {[int(index) for index in order]}; each must appear once, in order.",
             "Give the conversation the roles that the template knows, or use another template.",
         )
     pieces, spaces = list(parts[0::2]), []
-    for index, role in enumerate(shape.roles):
+    for index, turn_index in enumerate(turns_of_texts):
         bare = pieces[index].rstrip(" ")
-        if role == "assistant":
-            bare = _opening_of_answer(processor, replace(shape, roles=shape.roles[:index]), text_content, pieces[index])
+        if shape.roles[turn_index] == "assistant":
+            asked = replace(shape, roles=shape.roles[:turn_index])
+            bare = _opening_of_answer(processor, asked, text_content, pieces[index])
         spaces.append(pieces[index][len(bare) :] if pieces[index].startswith(bare) else "")
         pieces[index] = bare
-    clip_piece = _find_clip(processor, pieces, shape.placeholder) if shape.media and shape.placeholder else None
+    clip_pieces = _find_clip(processor, pieces, shape) if shape.media and shape.placeholder else ()
     ids = [piece_ids(processor.tokenizer, piece, is_first=index == 0) for index, piece in enumerate(pieces)]
     ids[0] = [*opening_ids(processor.tokenizer, pieces[0]), *ids[0]]
-    return _Skeleton(tuple(pieces), tuple(tuple(piece) for piece in ids), tuple(spaces), clip_piece)
+    return _Skeleton(tuple(pieces), tuple(tuple(piece) for piece in ids), tuple(spaces), clip_pieces)
 
 
 def _opening_of_answer(processor: Any, asked: _Shape, text_content: TextContent, written: str) -> str:
@@ -216,26 +253,26 @@ def _opening_of_answer(processor: Any, asked: _Shape, text_content: TextContent,
     return opened if opened.split() == written.split() else written
 
 
-def _find_clip(processor: Any, pieces: Sequence[str], placeholder: str) -> int:
-    found = [index for index, piece in enumerate(pieces) if placeholder in piece]
-    if len(found) != 1:
+def _find_clip(processor: Any, pieces: Sequence[str], shape: _Shape) -> tuple[int, ...]:
+    found = tuple(index for index, piece in enumerate(pieces) if shape.placeholder in piece)
+    if len(found) != shape.num_runs:
         raise ModelMismatch(
-            f"the chat template of {_name(processor)} writes the clip ({placeholder}) into {len(found)} places between "
-            "the texts, expected one.",
+            f"the chat template of {_name(processor)} writes the clip ({shape.placeholder}) into {len(found)} places "
+            f"between the texts, expected {shape.num_runs}.",
             "Use the chat template that the model was trained with.",
         )
-    return found[0]
+    return found
 
 
 def _render(processor: Any, shape: _Shape, text_content: TextContent) -> str:
     first_user = shape.roles.index("user")
+    marks = (_MARK.format(number) for number in count())
     messages = []
     for index, role in enumerate(shape.roles):
-        mark = _MARK.format(index)
-        content = text_content(role, mark)
-        if index == first_user and shape.media:
-            content = [*(dict(item) for item in shape.media), {"type": "text", "text": mark}]
-        messages.append({"role": role, "content": content})
+        has_media = index == first_user and bool(shape.media)
+        media = [_text(next(marks)) if item == ASIDE else dict(item) for item in shape.media] if has_media else []
+        mark = next(marks)
+        messages.append({"role": role, "content": [*media, _text(mark)] if media else text_content(role, mark)})
     return str(processor.apply_chat_template(messages, tokenize=False, add_generation_prompt=shape.for_generation))
 
 

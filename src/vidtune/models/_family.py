@@ -45,6 +45,10 @@ class FramePolicy:
     frames_as: Literal["video", "images"] = "video"
     """Whether a clip is one video to the processor, or as many images."""
 
+    is_divisible: bool = False
+    """Whether a video can be cut into several with words between them in one prompt: its chat template keeps their
+    order, says nothing of a clip as a whole, and no blank frames fill up a short one. Images always can."""
+
 
 class Family(Protocol):
     """The door to one kind of checkpoint."""
@@ -61,6 +65,10 @@ class Family(Protocol):
     @property
     def modalities(self) -> tuple[Modality, ...]:
         """The towers it has."""
+
+    @property
+    def takes_asides(self) -> bool:
+        """Whether words can stand between the frames of a clip, as asides of the first user turn."""
 
     @property
     def takes_max_pixels(self) -> bool:

@@ -82,6 +82,11 @@ class NativeFamily(ABC):
         """Whether the pixels of a frame can be capped."""
         return type(self).cap_pixels is not NativeFamily.cap_pixels
 
+    @property
+    def takes_asides(self) -> bool:
+        """Whether words can stand between the frames of a clip."""
+        return self.frame_policy.frames_as == "images" or self.frame_policy.is_divisible
+
     @abstractmethod
     def count_visual_tokens(self, num_frames: int, height_px: int, width_px: int, processor: Any) -> int:
         """Return how many tokens a clip takes in the prompt, without processing it."""
@@ -244,8 +249,7 @@ class NativeFamily(ABC):
             raise ValueError("a batch needs at least one conversation.")
         rows = []
         for turns, frames in items:
-            if frames is not None:
-                self._check_frames(frames)
+            self._check_clip(turns, frames)
             rows.append(encode_row(self, processor, turns, frames, for_generation=for_generation))
         return self._join(processor, rows, left=for_generation)
 
@@ -259,6 +263,12 @@ class NativeFamily(ABC):
         pad_id = processor.tokenizer.pad_token_id
         fill = self.end_of_turn_ids(processor)[0] if pad_id is None else int(pad_id)
         return join_rows(rows, pad_token_id=fill, left=left, join_media=self.join_media)
+
+    def _check_clip(self, turns: Sequence[Turn], frames: FrameSet | None) -> None:
+        if any(turn.asides for turn in turns) and not self.takes_asides:
+            raise ValueError(f"{self.name} is shown a clip in one block: no words can stand between its frames.")
+        if frames is not None:
+            self._check_frames(frames)
 
     def _check_frames(self, frames: FrameSet) -> None:
         num_frames, height_px, width_px = frames.frames_thwc.shape[:3]

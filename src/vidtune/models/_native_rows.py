@@ -9,6 +9,7 @@ import torch
 
 from vidtune.models._batch import IGNORED_LABEL, TYPE_IDS, BatchInputs
 from vidtune.models._chat import encode_chat
+from vidtune.models._runs import cut_into_runs
 from vidtune.models._tokens import lead_of, without_lead
 from vidtune.models._weights import quiet_transformers
 
@@ -26,21 +27,23 @@ def encode_row(
     family: NativeFamily, processor: Any, turns: Sequence[Turn], frames: FrameSet | None, *, for_generation: bool
 ) -> BatchInputs:
     """Return the inputs of one conversation, as a batch of one."""
-    media: dict[str, torch.Tensor] = {}
-    clip_types: list[int] = []
+    clip = cut_into_runs(turns, frames)
+    runs = iter(clip.runs)
+    media: dict[str, list[torch.Tensor]] = {}
+    types_of_runs: list[list[int]] = []
 
     def expand(piece: str, is_first: bool) -> list[int]:
-        if frames is None:
-            raise ValueError("a conversation without a clip has no piece that holds one.")
-        ids, types, tensors = family._expand(processor, piece, frames, is_first=is_first)
-        media.update(tensors)
-        clip_types.extend(types)
+        ids, types, tensors = family._expand(processor, piece, next(runs), is_first=is_first)
+        for name, tensor in tensors.items():
+            media.setdefault(name, []).append(tensor)
+        types_of_runs.append(types)
         return ids
 
     chat = encode_chat(
         processor,
-        turns,
-        media=() if frames is None else family.media_content(frames),
+        clip.turns,
+        media=clip.media(family.media_content),
+        asides=clip.asides,
         placeholder=family.placeholder(processor),
         end_of_turn_ids=family.end_of_turn_ids(processor),
         for_generation=for_generation,
@@ -49,27 +52,33 @@ def encode_row(
         text_content=family.text_content,
     )
     ids = torch.tensor([chat.ids])
-    start, stop = chat.clip_span
-    row = BatchInputs(input_ids=ids, attention_mask=torch.ones_like(ids), **media)
+    tensors = {
+        name: of_runs[0] if len(of_runs) == 1 else family.join_media(name, of_runs) for name, of_runs in media.items()
+    }
+    row = BatchInputs(input_ids=ids, attention_mask=torch.ones_like(ids), **tensors)
     if family.type_ids_name is not None:
         # 0 is text. An opening token of the prompt can stand before what the processor saw.
         types = torch.zeros_like(ids)
-        types[0, stop - len(clip_types) : stop] = torch.tensor(clip_types, dtype=torch.long)
+        for (_, stop), types_of_run in zip(chat.clip_spans, types_of_runs, strict=True):
+            types[0, stop - len(types_of_run) : stop] = torch.tensor(types_of_run, dtype=torch.long)
         row[family.type_ids_name] = types
     if not for_generation:
         row["labels"] = ids.masked_fill(~torch.tensor([chat.is_supervised]), IGNORED_LABEL)
-    row.visual_tokens = (chat.ids[start:stop].count(family.visual_token_id(processor)),)
+    token = family.visual_token_id(processor)
+    row.visual_tokens = (sum(chat.ids[start:stop].count(token) for start, stop in chat.clip_spans),)
     return row
 
 
 def encode_around_clip(
     family: NativeFamily, processor: Any, turns: Sequence[Turn], frames: FrameSet
 ) -> tuple[list[int], list[int]]:
-    """Return the ids of a prompt before and after the piece of the template that holds the clip."""
+    """Return the ids of a prompt before and after the pieces of the template that hold the clip."""
+    clip = cut_into_runs(turns, frames)
     chat = encode_chat(
         processor,
-        turns,
-        media=family.media_content(frames),
+        clip.turns,
+        media=clip.media(family.media_content),
+        asides=clip.asides,
         placeholder=family.placeholder(processor),
         end_of_turn_ids=family.end_of_turn_ids(processor),
         for_generation=True,
@@ -77,8 +86,8 @@ def encode_around_clip(
         adds_end_of_turn=family.adds_end_of_turn,
         text_content=family.text_content,
     )
-    place = chat.ids.index(_CLIP)
-    return chat.ids[:place], chat.ids[place + 1 :]
+    places = [place for place, token in enumerate(chat.ids) if token == _CLIP]
+    return chat.ids[: places[0]], chat.ids[places[-1] + 1 :]
 
 
 def expand_piece(

@@ -31,6 +31,9 @@ ReadFrames = Callable[[Sample], FrameSet]
 Row = Mapping[str, Any]
 """The inputs of one conversation: tensors by the name of the model's argument, and perhaps features of its clip."""
 
+Tell = Callable[[Sample, FrameSet], Sample]
+"""From a sample and the frames it is shown with to the sample as it is asked."""
+
 Encode = Callable[[Sequence[Turn], FrameSet], Row]
 
 _NUM_READERS = 2
@@ -53,6 +56,8 @@ class Example:
     """A sample that can be used, with what the audit and the schedule need of it."""
 
     sample: Sample
+    """As it is asked: with its subtitles, where they are shown."""
+
     input_ids: torch.Tensor
     """(T,) token ids."""
 
@@ -67,6 +72,9 @@ class Example:
 
     media: frozenset[str] = frozenset()
     """Which towers besides the language model it passes through: the names of its pixels and spectrograms."""
+
+    untold: Sample | None = None
+    """The sample as it was read, whose own question can decide which frames are chosen; None where it is the same."""
 
     @property
     def num_tokens(self) -> int:
@@ -86,6 +94,7 @@ class ExampleStore:
         keep_frames: Also keep the decoded frames, for measuring with generated answers.
         shelve: Returns what of a row is kept in memory.
         in_memory: Completes such a row by what of it lies on disk; None when that has gone.
+        tell: Adds to what is asked what depends on the frames.
     """
 
     def __init__(
@@ -99,6 +108,7 @@ class ExampleStore:
         keep_frames: bool = False,
         shelve: Callable[[Row], Row] = lambda row: row,
         in_memory: Callable[[Row], Row | None] = lambda row: row,
+        tell: Tell = lambda sample, frames: sample,
     ) -> None:
         self.examples: list[Example] = []
         self.dropped: list[Dropped] = []
@@ -110,6 +120,7 @@ class ExampleStore:
         self._keep_frames = keep_frames
         self._shelve = shelve
         self._in_memory = in_memory
+        self._tell = tell
         self._frames: dict[int, FrameSet] = {}
         self._rows: dict[tuple[int, int], Row] = {}
         self._num_versions = 1 if self._augmentation is None else self._augmentation.versions
@@ -149,7 +160,8 @@ class ExampleStore:
 
     def frames(self, index: int) -> FrameSet:
         """Return the unchanged frames of one example."""
-        return self._frames[index] if index in self._frames else self._read_frames(self.examples[index].sample)
+        example = self.examples[index]
+        return self._frames[index] if index in self._frames else self._read_frames(example.untold or example.sample)
 
     def fingerprint(self) -> str:
         """Return a hash of all that is learned from: texts, files and tokens, in order."""
@@ -185,6 +197,7 @@ class ExampleStore:
         """Return what the sample is to the audit, and what of it is to be kept in memory."""
         if isinstance(frames, VidtuneError):
             return Dropped(sample.sample_id, frames.code, frames.problem)
+        untold, sample = sample, self._tell(sample, frames)
         row = self._encode(sample.turns, frames)
         num_tokens = row["input_ids"].shape[1]
         if max_tokens is not None and num_tokens > max_tokens:
@@ -192,7 +205,7 @@ class ExampleStore:
             return Dropped(sample.sample_id, "too_long", reason, num_tokens)
         num_frames = len(frames.frames_thwc)
         example = Example(
-            sample, row["input_ids"][0], row["labels"][0], frames.source_sha256, num_frames, media_of(row)
+            sample, row["input_ids"][0], row["labels"][0], frames.source_sha256, num_frames, media_of(row), untold
         )
         rows = [] if self._num_versions is None else [row]
         rows += [self._make_row(sample, frames, version) for version in range(1, self._num_versions or 0)]

@@ -21,14 +21,14 @@ from vidtune.adapters import (
 from vidtune.core.errors import VidtuneError
 from vidtune.core.progress import Progress
 from vidtune.core.rundir import RunDirectory
-from vidtune.data import DataConfig, Sample, Turn
-from vidtune.inference import attend_for_training, describe_loading, model_options
+from vidtune.data import DataConfig, Sample, Turn, show_subtitles
+from vidtune.inference import attend_for_training, describe_loading, model_options, takes_asides
 from vidtune.media import FrameSet
 from vidtune.models import LoadedModel, load_model
 from vidtune.training._balance import group_of, sample_weights
 from vidtune.training._config import TrainConfig
 from vidtune.training._errors import TooManyDropped
-from vidtune.training._examples import Encode, ExampleStore, ReadFrames, Row, join_batch
+from vidtune.training._examples import Encode, ExampleStore, ReadFrames, Row, Tell, join_batch
 from vidtune.training._feature_cache import FeatureCache
 from vidtune.training._features import FeatureSource, may_reuse_features
 from vidtune.training._optimizer import trained_parameters
@@ -90,8 +90,16 @@ def prepare(
         per_group = base.family.frame_policy.multiple
         return {**inputs, **frame_inputs(config.adapter, [frames.frames_thwc], frames_per_group=per_group)}
 
+    def tell(source: DataConfig) -> Tell:
+        can_stand_between = takes_asides(base.family, config.adapter)
+        return lambda sample, frames: show_subtitles(
+            sample, source, frames.times_s, can_stand_between=can_stand_between
+        )[0]
+
     features = FeatureSource(base, precision, config.limits.feature_cache.open(FeatureCache))
-    reuses = may_reuse_features(config, base) and _find_room(features, config, data, encode, progress)
+    reuses = may_reuse_features(config, base) and _find_room(
+        features, config, data, encode, tell(config.data), progress
+    )
 
     def encode_features(turns: Sequence[Turn], frames: FrameSet) -> Row:
         return features.replace_pixels(encode(turns, frames))
@@ -106,6 +114,7 @@ def prepare(
             keep_frames=not is_train and evaluator is not None and world.is_main,
             shelve=features.shelve,
             in_memory=features.in_memory,
+            tell=tell(source),
         )
         store.prepare(samples, max_tokens=max_tokens, stage=stage, progress=progress, world=world)
         _limit_dropped(store, len(samples), config.limits.max_dropped_share, stage)
@@ -187,7 +196,7 @@ class _FirstLook:
 
 
 def _find_room(
-    features: FeatureSource, config: TrainConfig, data: TrainingData, encode: Encode, progress: Progress
+    features: FeatureSource, config: TrainConfig, data: TrainingData, encode: Encode, tell: Tell, progress: Progress
 ) -> bool:
     """Decide, judged by the first clip that can be read, whether and where features are kept, and say so."""
     first = next(_readable(data.train, clip_reader(config, config.data)), None)
@@ -195,7 +204,7 @@ def _find_room(
         return False
     sample, frames = first
     num_rows = len(data.train) * (config.augmentation.versions or 1) + len(data.held_out)
-    note = features.fit(encode(sample.turns, frames), num_rows, config.limits.memory_mib * 2**20)
+    note = features.fit(encode(tell(sample, frames).turns, frames), num_rows, config.limits.memory_mib * 2**20)
     progress(
         "features of the frozen tower",
         1,

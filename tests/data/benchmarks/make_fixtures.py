@@ -47,6 +47,7 @@ def all_files() -> dict[str, Any]:
         "msr_vtt/MSRVTT_train.9k.csv": "video_id\nvideo0\nvideo1\nvideo2\n",
         "msr_vtt/MSRVTT_train.7k.csv": "video_id\nvideo0\nvideo1\n",
         "vatex/vatex_validation_v1.0.json": _vatex(),
+        "vatex/hgr_test.txt": "".join(f"abcdefghij{n}_000002_000012\n" for n in (1, 3)),
         "activitynet/val_1.json": _activitynet(0.0),
         "activitynet/val_2.json": _activitynet(1.0),
         "lsmdc/LSMDC16_challenge_1000_publictect.csv": _lsmdc(),

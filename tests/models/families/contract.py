@@ -21,7 +21,7 @@ import torch
 from safetensors.torch import load_file, save_file
 from tests.inference.conftest import make_config, write_qved
 from tests.media.writing import write_clip
-from tests.models.prompts import ask, converse, make_frames
+from tests.models.prompts import ask, converse, frames_of, make_frames, remark
 
 from vidtune.adapters import AdapterConfig, attach_adapter, save_adapter
 from vidtune.core.durable import RecordLog
@@ -129,6 +129,34 @@ class FamilyContract:
             return_tensors="pt",
             text_kwargs={"add_special_tokens": not (bos and text.startswith(bos))},
             **media,
+        )
+        return {name: value for name, value in encoded.items() if isinstance(value, torch.Tensor)}
+
+    def reference_with_words(self, loaded: LoadedModel, parts: list[FrameSet | str]) -> dict[str, torch.Tensor]:
+        """Return what the library's processor makes of a turn whose content is runs of frames and texts."""
+        family: Any = loaded.family
+        content: list[Any] = []
+        media: dict[str, Any] = {}
+        for part in parts:
+            if isinstance(part, str):
+                content.append({"type": "text", "text": part})
+                continue
+            content += family.media_content(part)
+            given = self.reference_media(part)
+            for name in ("images", "videos"):
+                media.setdefault(name, []).extend(given.get(name, []))
+            if "videos_kwargs" in given:
+                known = media.setdefault("videos_kwargs", {**given["videos_kwargs"], "video_metadata": []})
+                known["video_metadata"] += given["videos_kwargs"]["video_metadata"]
+        text = loaded.processor.apply_chat_template(
+            [{"role": "user", "content": content}], tokenize=False, add_generation_prompt=True
+        )
+        bos = loaded.processor.tokenizer.bos_token
+        encoded = loaded.processor(
+            text=[text],
+            return_tensors="pt",
+            text_kwargs={"add_special_tokens": not (bos and text.startswith(bos))},
+            **{name: value for name, value in media.items() if value},
         )
         return {name: value for name, value in encoded.items() if isinstance(value, torch.Tensor)}
 
@@ -247,6 +275,87 @@ class FamilyContract:
         counted = loaded.family.count_visual_tokens(num_frames, height_px, width_px, loaded.processor)
         assert batch.num_visual_tokens() == [counted]
         assert counted > 0
+
+    # Words between frames
+
+    def test_words_stand_between_the_frames_they_are_said_with(self, loaded: LoadedModel):
+        family, processor = loaded.family, loaded.processor
+        frames = make_frames(6, 56, 84)
+        if not family.takes_asides:
+            with pytest.raises(ValueError, match="in one block"):
+                family.encode_prompts(processor, [(remark(QUESTION, (2, "alpha")), frames)])
+            return
+        turns = remark(QUESTION, (2, "alpha"), (3, "beta"), (3, "gamma"), (6, "delta"))
+
+        batch = family.encode_prompts(processor, [(turns, frames)])
+
+        runs = [frames_of(frames, start, stop) for start, stop in ((0, 2), (2, 3), (3, 6))]
+        counted = [family.count_visual_tokens(len(run.frames_thwc), 56, 84, processor) for run in runs]
+        assert batch.num_visual_tokens() == [sum(counted)]
+        ids = batch["input_ids"][0].tolist()
+        token = family.visual_token_id(processor)
+        prompt = "".join("#" if one == token else processor.tokenizer.decode([one]) for one in ids)
+        before = [prompt[: prompt.index(words)].count("#") for words in ("alpha", "beta", "gamma", "delta")]
+        assert before == [counted[0], sum(counted[:2]), sum(counted[:2]), sum(counted)]
+        assert prompt.index("delta") < prompt.index(QUESTION.split(",")[0])
+        # The frames are those that were chosen, each in its run.
+        alone = [family.encode_prompts(processor, [(ask("x"), run)]) for run in runs]
+        pixels = [name for name in batch if name.startswith("pixel")]
+        assert pixels
+        for name in pixels:
+            expected = family.join_media(name, [row[name] for row in alone])
+            torch.testing.assert_close(batch[name], expected, rtol=0, atol=0, equal_nan=True)
+
+    def test_a_prompt_with_words_between_frames_is_that_of_the_librarys_processor(self, loaded: LoadedModel):
+        if not loaded.family.takes_asides:
+            pytest.skip(f"{self.name} is shown a clip in one block")
+        frames = make_frames(4, 56, 84)
+
+        batch = loaded.family.encode_prompts(loaded.processor, [(remark(QUESTION, (2, "Good morning.")), frames)])
+
+        expected = self.reference_with_words(
+            loaded, [frames_of(frames, 0, 2), "Good morning.", frames_of(frames, 2, 4), QUESTION]
+        )
+        _assert_same(batch, expected)
+        with torch.no_grad():
+            given, wanted = (loaded.model(**inputs, use_cache=False).logits for inputs in (batch, expected))
+        torch.testing.assert_close(given, wanted, rtol=0, atol=1e-5)
+
+    def test_prompts_with_words_between_frames_are_answered_together_as_alone(self, loaded: LoadedModel):
+        if not loaded.family.takes_asides:
+            pytest.skip(f"{self.name} is shown a clip in one block")
+        clips = [make_frames(6, 56, 84, seed=1), make_frames(3, 56, 56, seed=2)]
+        requests = [
+            Request(remark(QUESTION, (0, "Good morning."), (3, "Now the knees.")), clips[0]),
+            Request(remark("What is said?", (0, "Good morning."), (3, "Now the knees.")), clips[0]),
+            Request(remark(QUESTION, (5, "Now the knees.")), clips[0]),
+            Request(ask(QUESTION), clips[0]),
+            Request(remark("hi", (1, "One."), (2, "Two.")), clips[1]),
+        ]
+
+        together = [answer.token_ids for answer in generate(loaded, requests, GenerationConfig(max_new_tokens=NUM_NEW))]
+
+        assert together == [self._answer_alone(loaded, request) for request in requests]
+
+    def test_training_sees_the_same_words_between_frames_and_learns_none_of_them(self, loaded: LoadedModel):
+        family, processor = loaded.family, loaded.processor
+        if not family.takes_asides:
+            pytest.skip(f"{self.name} is shown a clip in one block")
+        frames = make_frames(4, 56, 84)
+        asked = remark(QUESTION, (1, "Good morning."))
+
+        prompt = family.encode_prompts(processor, [(asked, frames)])
+        training = family.encode_training(processor, [((*asked, Turn("assistant", ANSWER)), frames)])
+
+        num_prompt = prompt["input_ids"].shape[1]
+        assert torch.equal(training["input_ids"][:, :num_prompt], prompt["input_ids"])
+        assert (training["labels"][0, :num_prompt] == IGNORED_LABEL).all()
+        if takes_media_features(loaded.model):
+            features = encode_pixels(loaded.model, training)
+            with torch.no_grad():
+                wanted = loaded.model(**training, use_cache=False).logits
+                given = loaded.model(**replace_pixels(loaded.model, training, features), use_cache=False).logits
+            torch.testing.assert_close(given, wanted, rtol=0, atol=1e-4)
 
     def test_rows_encoded_one_by_one_join_into_the_familys_own_batch(self, loaded: LoadedModel):
         items = [

@@ -12,7 +12,10 @@ from vidtune.data._samples import Sample
 
 
 class Reader(Protocol):
-    """An annotation format: how its files are cut into records, and how a record is known and read."""
+    """An annotation format: how its files are cut into records, and how a record is known and read.
+
+    It may have ``split_lists`` besides: from splits that are files of their own, as papers name them, to those files.
+    """
 
     layout: Layout
     """How a file is cut into records."""

@@ -2,9 +2,11 @@
 
     {"id": "86CxyhFV9MI_0", "video_id": "86CxyhFV9MI", "video_path": "86CxyhFV9MI.mp4", "subtitle_path": "..._en.json",
      "question": ..., "candidates": [...], "correct_choice": 1, "position": [854, 1048], "question_category": "T2E",
-     "level": "L1-Perception", "topic_category": ..., "duration_group": 15, "duration": 13.0}
+     "level": "L1-Perception", "topic_category": ..., "duration_group": 15, "duration": 13.0,
+     "starting_timestamp_for_subtitles": 0.0}
 
-``position`` holds native frame numbers of the evidence and is kept. The test file has no right answers.
+``position`` holds native frame numbers of the evidence and is kept. The test file has no right answers. Subtitles stand
+between the frames, as in the benchmark's own loader, and begin with the longer video that a clip was cut from.
 """
 
 from __future__ import annotations
@@ -40,6 +42,7 @@ _KEYS = {
     "topic_category",
     "duration_group",
     "duration",
+    "starting_timestamp_for_subtitles",
     *(f"option{index}" for index in range(5)),
 }
 
@@ -70,6 +73,8 @@ class _LongVideoBench:
             duration_s=duration_s,
             evidence_frames=position or None,
             subtitle_path=record.get("subtitle_path"),
+            subtitle_start_s=number_of(record, "starting_timestamp_for_subtitles", place) or None,
+            subtitle_place="between",
         )
         return choice_sample(
             place,

@@ -3,7 +3,7 @@
     [{"videoID": "Ptf_2VRj-V0_000122_000132", "enCap": ["..."], "chCap": ["..."]}]
 
 The first five English captions are independent of the Chinese ones, the last five go with them; all ten are
-references. ``split`` is by the file's name.
+references. ``split`` is by the file's name. The splits of retrieval papers are lists: see ``vatex_retrieval``.
 """
 
 from __future__ import annotations
@@ -22,6 +22,11 @@ _SPLITS = {"training": "train", "validation": "val", "public_test": "test", "pri
 class _Vatex:
     layout = RECORDS
     looks_like = "`videoID` and `enCap`"
+    split_lists: Mapping[str, str] = {
+        "test-hgr": "hgr_test.txt",
+        "val-hgr": "hgr_val.txt",
+        "train-hgr": "hgr_train.txt",
+    }
 
     def recognises(self, record: Mapping[str, Any]) -> bool:
         return "videoID" in record and "question" not in record

@@ -49,6 +49,11 @@ def best_of(score: Callable[[str, str], float | bool]) -> Callable[[str, tuple[s
     return lambda prediction, references: max(score(prediction, reference) for reference in references)
 
 
+def true_answer(sample: Prediction) -> tuple[str, ...]:
+    """Return the one reference answer of a sample, whatever other references it has."""
+    return (sample.answer,)
+
+
 def short_answers(sample: Prediction) -> tuple[str, ...]:
     """Return the keyword of a sample where it has one, else its references."""
     return sample.short_answers

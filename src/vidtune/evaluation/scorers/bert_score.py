@@ -29,6 +29,7 @@ class BertScore:
     kind: Literal["score", "proportion"] = "score"
     thresholds: Thresholds | None = None
     baselines: tuple[str, ...] = ("blind_prior",)
+    settings: tuple[str, ...] = ("bert_precision",)
     needs_embedder: bool = True
 
     def compute(self, texts: Sequence[str], samples: Sequence[Prediction], context: ScoringContext) -> list[Score]:

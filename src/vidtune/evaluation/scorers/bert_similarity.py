@@ -27,6 +27,7 @@ class BertSimilarity:
     kind: Literal["score", "proportion"] = "score"
     thresholds: Thresholds | None = Thresholds(green=0.7, yellow=0.4)
     baselines: tuple[str, ...] = ("blind_prior", "per_exercise_majority")
+    settings: tuple[str, ...] = ("bert_precision",)
     needs_embedder: bool = True
 
     def compute(self, texts: Sequence[str], samples: Sequence[Prediction], context: ScoringContext) -> list[Score]:

@@ -22,6 +22,7 @@ class ExerciseIdentification:
     thresholds: Thresholds | None = None
     class_prefix: str | None = "exercise"
     baselines: tuple[str, ...] = ("blind_prior",)
+    settings: tuple[str, ...] = ("catalogue",)
 
     def compute(self, texts: Sequence[str], samples: Sequence[Prediction], context: ScoringContext) -> list[Score]:
         """Compare the exercise each text names with that of the sample."""

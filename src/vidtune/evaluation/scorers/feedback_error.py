@@ -26,6 +26,7 @@ class FeedbackError:
     thresholds: Thresholds | None = None
     class_prefix: str | None = "feedback_error"
     baselines: tuple[str, ...] = ("blind_prior", "per_exercise_majority")
+    settings: tuple[str, ...] = ("catalogue", "wordings")
 
     def compute(self, texts: Sequence[str], samples: Sequence[Prediction], context: ScoringContext) -> list[Score]:
         """Compare the error each text names with those of the sample."""

@@ -28,6 +28,7 @@ class FeedbackSlotMetric:
     judges_content: bool = True
     thresholds: Thresholds | None = Thresholds(green=0.7, yellow=0.4)
     baselines: tuple[str, ...] = ("blind_prior", "per_exercise_majority")
+    settings: tuple[str, ...] = ("lexicon", "catalogue")
 
     def compute(self, texts: Sequence[str], samples: Sequence[Prediction], context: ScoringContext) -> list[Score]:
         """Compare the reading of each text with that of the reference answer."""

@@ -2,34 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Literal
-
-from vidtune.evaluation._predictions import Prediction
-from vidtune.evaluation._scorer import Score, ScoringContext
+from vidtune.evaluation.scorers._texts import TextMetric, best_of, true_answer
 from vidtune.metrics import Thresholds, rouge_l
 
-
-@dataclass(frozen=True)
-class RougeL:
-    """See ``vidtune.metrics.rouge_l``."""
-
-    name: str = "rouge_l"
-    label: str = "ROUGE-L Score"
-    field: str = "rouge_l"
-    kind: Literal["score", "proportion"] = "score"
-    thresholds: Thresholds | None = Thresholds(green=0.5, yellow=0.2)
-    baselines: tuple[str, ...] = ("blind_prior", "per_exercise_majority")
-
-    def compute(self, texts: Sequence[str], samples: Sequence[Prediction], context: ScoringContext) -> list[Score]:
-        """Score each text against its sample's answer."""
-        pairs = [(text, sample.answer) for text, sample in zip(texts, samples, strict=True)]
-        return context.score_once(self.name, pairs, self._score)
-
-    def _score(self, pair: tuple[str, str]) -> Score:
-        value = rouge_l(*pair) if pair[1].strip() else None
-        return Score(value, {self.field: value})
-
-
-METRIC = RougeL()
+METRIC = TextMetric(
+    "rouge_l",
+    "ROUGE-L Score",
+    best_of(rouge_l),
+    thresholds=Thresholds(green=0.5, yellow=0.2),
+    baselines=("blind_prior", "per_exercise_majority"),
+    references_of=true_answer,
+)

@@ -8,50 +8,35 @@ a finding back: "don't let your knees cave in" is advice, "your knees do not cav
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, lru_cache
+from typing import NamedTuple
 
 from vidtune.metrics.exercise import ExerciseCatalogue, split_answer
+from vidtune.metrics.slots._grammar import (
+    BACK,
+    BACK_AS_PART,
+    BEGINS_WITH_NEGATION,
+    CLAUSE_END,
+    NEGATION,
+    NOT_A_PART,
+    OPENING,
+    PRONOUN,
+    REFERENCE,
+    SEVERE,
+    SHOULD,
+    SIDE,
+    SLIGHT,
+)
 from vidtune.metrics.slots._lexicon import Lexicon
+from vidtune.metrics.slots._words import Told
 
-_CLAUSE = re.compile(
-    r"[.;!?:\n]+|,\s*(?:and|but|so|then|which)?\s*"
-    r"|\s+(?:and then|and|but|so that|so|then|while|because|although|instead)\s+"
-)
-_NEGATION = re.compile(
-    r"\b(?:not|no|never|without|avoid\w*|stop|prevent\w*|don't|dont|doesn't|isn't|aren't|won't|n't|neither|nor)\b|n't\b"
-)
-_SHOULD = re.compile(
-    r"\b(?:should|need to|needs to|try to|make sure|ensure|remember to|want to|aim to|focus on|must|have to|let your"
-    r"|let the)\b"
-)
-_OPENING = re.compile(
-    r"^(?:please|now|also|next|just|instead|and|but|so|then|you can|you could|try to|try|to|always|do|simply)\s+"
-)
-_PRONOUN = re.compile(r"\b(?:them|it|they|these|this|those)\b")
-_REFERENCE = re.compile(
-    r"\b(?:towards?|over|above|below|between|behind|under|against|away from|from|near|past|beside|with|through"
-    r"|until)\s+"
-    r"(?:your|the|his|her|their)\s+(?:\w+\s+)?\w+"
-)
-_SIDE = re.compile(
-    r"\b(left|right)\s+(?:side|arm|leg|knee|hip|foot|heel|hand|elbow|shoulder|glute|thigh|wrist|ankle)s?\b|\((left|right)[^)]*\)|\b(both)\b"
-)
-_NOT_A_PART = re.compile(
-    r"\b(?:sit|sits|sitting|lean\w*|go\w*|come\w*|push\w*|move\w*|step\w*|fall\w*|hips|weight)\s+"
-    r"(?:your hips\s+)?back\b"
-)
-_BACK = re.compile(r"\bback\b(?=\s+(?:straight|flat|neutral|is|sag\w*|arch\w*|round\w*|stay\w*|in))")
-_SEVERE = re.compile(
-    r"\b(?:very|severe\w*|far too|much too|badly|a lot|significant\w*|extreme\w*|completely|heavily|strongly)\b"
-)
-_SLIGHT = re.compile(r"\b(?:slight\w*|a bit|a little|somewhat|mild\w*|barely|minor|a touch)\b")
+_NUM_CLAUSES = 16_384
+"""How many clauses are remembered: people and models repeat themselves by the phrase."""
 
 
-@dataclass(frozen=True, order=True)
-class Advice:
+class Advice(NamedTuple):
     """A part and the way it should go."""
 
     part: str
@@ -133,6 +118,22 @@ class _Reading:
     has_praise: bool = False
 
 
+class _Clause(NamedTuple):
+    """What a clause says, whatever was said before it."""
+
+    parts: tuple[str, ...]
+    errors: frozenset[str]
+    wanted: frozenset[str]
+    """Directions in which its part should go."""
+
+    is_instruction: bool
+    is_praise: bool
+    is_over: bool
+    """Whether it is about nothing: a part that it names is not what the next clause is about."""
+
+    names_parts: bool
+
+
 def read_feedback(text: str, lexicon: Lexicon, catalogue: ExerciseCatalogue | None = None) -> FeedbackSlots:
     """Take a piece of feedback apart.
 
@@ -144,77 +145,103 @@ def read_feedback(text: str, lexicon: Lexicon, catalogue: ExerciseCatalogue | No
         catalogue: The exercises there are; None reads none.
     """
     head, feedback = split_answer(text)
-    reading = _Reading()
-    for clause in _CLAUSE.split(feedback.lower().replace("’", "'")):
-        if clause and clause.strip():
-            _read_clause(clause.strip(), lexicon, reading)
-    sides = {side for found in _SIDE.findall(f"{head} {feedback}".lower()) for side in found if side}
     lowered = feedback.lower()
-    severity = 2 if _SEVERE.search(lowered) else 1 if _SLIGHT.search(lowered) else None
+    reading = _Reading()
+    for clause in CLAUSE_END.split(lowered.replace("’", "'")):
+        if clause and (said := clause.strip()):
+            _add_clause(_read_clause(said, lexicon), reading)
+    whole = f"{head} {feedback}".lower()
+    hints = lexicon.vocabulary.hints_of(whole)
+    sides = SIDE.pattern.findall(whole) if hints & SIDE.bit else ()
+    is_severe = bool(hints & SEVERE.bit) and SEVERE.pattern.search(lowered) is not None
+    is_slight = bool(hints & SLIGHT.bit) and SLIGHT.pattern.search(lowered) is not None
     return FeedbackSlots(
         exercise=catalogue.identify(text) if catalogue is not None else None,
         parts=frozenset(reading.parts),
         errors=frozenset(reading.errors),
         advice=frozenset(reading.advice),
         corrections=frozenset(reading.corrections),
-        sides=frozenset(sides),
-        severity=severity,
+        sides=frozenset(side for found in sides for side in found if side),
+        severity=2 if is_severe else 1 if is_slight else None,
         is_praise=reading.has_praise and not reading.advice and not reading.errors,
     )
 
 
-def _read_clause(clause: str, lexicon: Lexicon, reading: _Reading) -> None:
-    told, directions = _take_idioms(clause, lexicon)
+def _add_clause(clause: _Clause, reading: _Reading) -> None:
+    reading.has_praise |= clause.is_praise
+    if clause.is_over:
+        return
+    owner = clause.parts[0] if clause.parts else reading.last_part
+    reading.errors |= clause.errors
+    advice = [Advice(owner, direction) for direction in clause.wanted]
+    if clause.names_parts:
+        reading.parts.update(clause.parts)
+    reading.advice.update(advice)
+    if clause.is_instruction:
+        reading.corrections.update(advice)
+    reading.last_part = owner
+
+
+@lru_cache(maxsize=_NUM_CLAUSES)
+def _read_clause(clause: str, lexicon: Lexicon) -> _Clause:
+    told, directions = _take_idioms(Told(clause, lexicon.vocabulary), lexicon)
     degrees, told = _take_degrees(told, lexicon)
-    parts = _find_parts(told, lexicon)
-    action = _leading_action(told, lexicon)
-    is_negated = bool(_NEGATION.search(told))
-    is_instruction = action is not None or bool(_SHOULD.search(told)) or _begins_with_negation(told)
+    parts = tuple(_find_parts(told, lexicon))
+    action = _leading_action(told.text, lexicon)
+    is_negated = told.holds(NEGATION)
+    is_instruction = (
+        action is not None or told.holds(SHOULD) or (is_negated and BEGINS_WITH_NEGATION.match(told.text) is not None)
+    )
     errors = lexicon.error_words.names(told)
     if is_instruction and action is not None and not is_negated:
         # "Drop your hips" is an instruction to do so, not a finding that they drop.
         errors = []
     directions += _find_directions(told, parts, lexicon)
-    if not errors and not degrees and not is_negated and lexicon.praise_words.find(told):
-        reading.has_praise = True
-        if not is_instruction:
-            return
-    owner = parts[0] if parts else reading.last_part
+    is_praise = not errors and not degrees and not is_negated and lexicon.praise_words.is_in(told)
+    found: set[str] = set()
     wanted = set(degrees)
     if is_instruction:
         wanted |= _of_instruction(action, directions, errors, lexicon, is_negated=is_negated)
     elif not is_negated:
         wanted |= _of_finding(directions, errors, lexicon)
-        reading.errors |= set(errors)
+        found |= set(errors)
         if degrees and not errors:
-            reading.errors.add(_error_of_degree(degrees))
+            found.add(_error_of_degree(degrees))
     elif degrees:
-        reading.errors.add(_error_of_degree(degrees))
-    advice = {Advice(owner, direction) for direction in wanted}
-    if wanted or errors or is_instruction:
-        reading.parts |= set(parts)
-    reading.advice |= advice
-    if is_instruction:
-        reading.corrections |= advice
-    reading.last_part = parts[0] if parts else reading.last_part
+        found.add(_error_of_degree(degrees))
+    return _Clause(
+        parts=parts,
+        errors=frozenset(found),
+        wanted=frozenset(wanted),
+        is_instruction=is_instruction,
+        is_praise=is_praise,
+        is_over=is_praise and not is_instruction,
+        names_parts=bool(wanted or errors or is_instruction),
+    )
 
 
-def _take_idioms(clause: str, lexicon: Lexicon) -> tuple[str, list[str]]:
+def _take_idioms(told: Told, lexicon: Lexicon) -> tuple[Told, list[str]]:
     """Return the clause without its idioms, and the directions that they stand for."""
-    found = lexicon.idiom_words.find(clause)
+    found = lexicon.idiom_words.find(told)
+    text = told.text
     for one in reversed(found):
-        clause = f"{clause[: one.start]} {clause[one.end :]}"
-    return clause, [one.name for one in found if one.name]
+        text = f"{text[: one.start]} {text[one.end :]}"
+    return _told(text, told, lexicon), [one.name for one in found if one.name]
 
 
-def _take_degrees(clause: str, lexicon: Lexicon) -> tuple[set[str], str]:
+def _told(text: str, before: Told, lexicon: Lexicon) -> Told:
+    return before if text == before.text else Told(text, lexicon.vocabulary)
+
+
+def _take_degrees(told: Told, lexicon: Lexicon) -> tuple[set[str], Told]:
     """Return what "too high" and "not low enough" ask for, and the clause without them."""
     wanted: set[str] = set()
+    clause = told.text
     if not lexicon.degrees or "too" not in clause and "enough" not in clause:
-        return wanted, clause
+        return wanted, told
     wanted |= {lexicon.opposites[lexicon.degrees[found.group(1)]] for found in lexicon.excess.finditer(clause)}
     wanted |= {lexicon.degrees[found.group(1)] for found in lexicon.lack.finditer(clause)}
-    return wanted, lexicon.lack.sub(" ", lexicon.excess.sub(" ", clause))
+    return wanted, _told(lexicon.lack.sub(" ", lexicon.excess.sub(" ", clause)), told, lexicon)
 
 
 def _error_of_degree(wanted: set[str]) -> str:
@@ -228,39 +255,38 @@ def _error_of_degree(wanted: set[str]) -> str:
     return next((known[direction] for direction in sorted(wanted) if direction in known), "misplaced")
 
 
-def _find_parts(clause: str, lexicon: Lexicon) -> list[str]:
+def _find_parts(told: Told, lexicon: Lexicon) -> list[str]:
     """Return the parts in the order in which they are named; "sit back" names none."""
-    told = _NOT_A_PART.sub(lambda found: found.group(0).replace("back", "    "), clause)
+    if told.may_hold(NOT_A_PART):
+        text = NOT_A_PART.pattern.sub(lambda found: found.group(0).replace("back", "    "), told.text)
+        told = _told(text, told, lexicon)
     # "Draw it towards your head" is not about the head.
-    without = _REFERENCE.sub(" ", told)
-    if without != told and (_PRONOUN.search(without) or lexicon.part_words.find(without)):
-        told = without
+    if told.may_hold(REFERENCE):
+        without = _told(REFERENCE.pattern.sub(" ", told.text), told, lexicon)
+        if without is not told and (PRONOUN.search(without.text) or lexicon.part_words.is_in(without)):
+            told = without
     found = [(one.start, one.name) for one in lexicon.part_words.find(told)]
-    if "back" in lexicon.parts:
-        found += [(match.start(), "back") for match in _BACK.finditer(told)]
-    ordered = [name for _, name in sorted(found)]
-    return list(dict.fromkeys(ordered))
+    if "back" in lexicon.parts and told.may_hold(BACK_AS_PART):
+        found += [(match.start(), "back") for match in BACK_AS_PART.pattern.finditer(told.text)]
+    return list(dict.fromkeys(name for _, name in sorted(found)))
 
 
-def _find_directions(clause: str, parts: list[str], lexicon: Lexicon) -> list[str]:
-    told = re.sub(r"\bback\b", " ", clause) if "back" in parts else clause
+def _find_directions(told: Told, parts: Sequence[str], lexicon: Lexicon) -> list[str]:
+    if "back" in parts:
+        told = _told(BACK.sub(" ", told.text), told, lexicon)
     # The "lower" of "lower back" is no way to go.
-    for one in reversed(lexicon.part_words.find(told)):
-        told = f"{told[: one.start]} {told[one.end :]}"
-    return lexicon.direction_words.names(told)
+    return lexicon.direction_words.names(told, without=lexicon.part_words)
 
 
 def _leading_action(clause: str, lexicon: Lexicon) -> str | None:
     """Return the action that the clause begins with, after words of politeness."""
     told = clause
-    while (shorter := _OPENING.sub("", told)) != told:
+    while (shorter := OPENING.sub("", told)) != told:
         told = shorter
     first = told.split(maxsplit=1)[:1]
-    return next(iter(lexicon.action_words.names(first[0])), None) if first else None
-
-
-def _begins_with_negation(clause: str) -> bool:
-    return re.match(r"(?:please\s+)?(?:do not|don't|dont|avoid|stop|never)\b", clause) is not None
+    if not first or all(scanner is not lexicon.action_words for scanner, _ in lexicon.vocabulary[first[0]][1]):
+        return None
+    return next(iter(lexicon.action_words.names(Told(first[0], lexicon.vocabulary))), None)
 
 
 def _of_instruction(

@@ -17,7 +17,7 @@ class NvilaLite(NativeFamily):
 
     name = "nvila_lite"
     model_types = ("nvila_lite", "vila", "llava_llama")
-    frame_policy = FramePolicy(num_frames=8)
+    frame_policy = FramePolicy(num_frames=8, is_divisible=True)
     towers = {
         "projector": r"(?:^|\.)mm_projector(?:\.|$)",
         "vision": r"(?:^|\.)vision_tower(?:\.|$)",

@@ -64,9 +64,8 @@ class Qwen2VL(NativeFamily):
 
     def _encode(self, processor: Any, items: Sequence[PromptItem], *, for_generation: bool) -> BatchInputs:
         # All clips of a batch through the processor at once: faster than one by one, with the same tensors.
-        for _, frames in items:
-            if frames is not None:
-                self._check_frames(frames)
+        for turns, frames in items:
+            self._check_clip(turns, frames)
         return _template.encode(processor, items, self.end_of_turn_ids(processor), for_generation=for_generation)
 
 

@@ -11,7 +11,7 @@ VIDEO_PLACEHOLDER = "<|video_pad|>"
 
 END_TOKENS = ("<|im_end|>", "<|endoftext|>")
 
-FRAME_POLICY = FramePolicy(num_frames=8, multiple=2)
+FRAME_POLICY = FramePolicy(num_frames=8, multiple=2, is_divisible=True)
 
 TOWERS: dict[Modality, str] = {
     "projector": r"(?:^|\.)visual\.merger(?:\.|$)",

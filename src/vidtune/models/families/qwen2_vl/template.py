@@ -13,6 +13,7 @@ import torch
 
 from vidtune.models._batch import IGNORED_LABEL, BatchInputs, pad_rows
 from vidtune.models._chat import encode_chat
+from vidtune.models._runs import cut_into_runs
 from vidtune.models.families.qwen2_vl.config import VIDEO_PLACEHOLDER
 from vidtune.models.families.qwen2_vl.pixels import caps_pixels
 
@@ -32,7 +33,8 @@ def encode(
     """Return left-padded prompts, or right-padded conversations with labels; see ``Family``."""
     if not items:
         raise ValueError("a batch needs at least one conversation.")
-    tensors = _encode_clips(processor, [frames for _, frames in items if frames is not None])
+    clips = [cut_into_runs(turns, frames) for turns, frames in items]
+    tensors = _encode_clips(processor, [run for clip in clips for run in clip.runs])
     num_tokens = iter(_tokens_per_clip(processor, tensors.get("video_grid_thw")))
     placeholder = processor.tokenizer.convert_tokens_to_ids(VIDEO_PLACEHOLDER)
 
@@ -42,11 +44,12 @@ def encode(
     rows: list[list[int]] = []
     labels: list[list[int]] = []
     types: list[list[int]] = []
-    for turns, frames in items:
+    for clip in clips:
         chat = encode_chat(
             processor,
-            turns,
-            media=_MEDIA if frames is not None else (),
+            clip.turns,
+            media=clip.media(lambda run: _MEDIA),
+            asides=clip.asides,
             end_of_turn_ids=end_of_turn_ids,
             for_generation=for_generation,
         )

@@ -24,7 +24,7 @@ class Qwen3VL(NativeFamily):
 
     name = "qwen3_vl"
     model_types = ("qwen3_vl",)
-    frame_policy = FramePolicy(num_frames=8, multiple=2)
+    frame_policy = FramePolicy(num_frames=8, multiple=2, is_divisible=True)
     model_class = "Qwen3VLForConditionalGeneration"
     processor_class = "Qwen3VLProcessor"
     towers: dict[Modality, str] = {

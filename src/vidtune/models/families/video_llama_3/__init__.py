@@ -23,7 +23,7 @@ class VideoLlama3(NativeFamily):
 
     name = "video_llama_3"
     model_types = ("video_llama_3", _original.MODEL_TYPE)
-    frame_policy = FramePolicy(num_frames=16, max_frames=180)
+    frame_policy = FramePolicy(num_frames=16, max_frames=180, is_divisible=True)
     model_class = "VideoLlama3ForConditionalGeneration"
     processor_class = "VideoLlama3Processor"
     towers: dict[Modality, str] = {
