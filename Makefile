@@ -24,7 +24,7 @@ $(READY): requirements.lock pyproject.toml
 	$(BIN)/python -m pip install --quiet --no-deps --editable .
 	touch $(READY)
 
-# A real clip of a person for the last step of the demo: the example video inside the sports2d package (BSD-3).
+# A real clip of a person for the last step of the demo and for tests: the example video inside the sports2d package (BSD-3).
 # Without its dependencies it is 10 MB; when the registry does not have it the demo says so and goes on.
 $(VENV)/.clip: $(READY)
 	$(BIN)/python -m pip install --quiet --no-deps sports2d==0.8.34 || echo "the real clip could not be had; the demo goes on without it" >&2
@@ -33,8 +33,8 @@ $(VENV)/.clip: $(READY)
 demo: $(READY) $(VENV)/.clip
 	$(BIN)/vidtune demo $(ARGS)
 
-# CI runs the long tests too.
-test: $(READY)
+# CI runs the long tests too. One of them asks every family about the real clip.
+test: $(READY) $(VENV)/.clip
 	$(BIN)/python -m pytest $(PARALLEL) $(if $(CI),-m "not gpu and not network") $(ARGS)
 
 check: $(READY)

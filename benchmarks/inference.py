@@ -10,7 +10,9 @@ Four ways answer the same samples with the same inputs, interleaved, in one proc
 - ``per_sample``: one ``generate`` call a sample, on the model as ``transformers`` loads it;
 - ``static_batch``: ``generate`` on left-padded batches, the best of several batch sizes;
 - ``vidtune``: ``vidtune.inference.generate``;
-- and, with decoding of the videos counted in, ``per_sample`` against ``predict_dataset``.
+- with decoding of the videos counted in, ``per_sample`` against ``predict_dataset``;
+- and, where ``--peers-path`` says where it lies, lmms-eval's own adapter, which reads the videos too
+  (``lmms_eval_peer.py`` says how to get it).
 
 An untuned nano answers in three words, which would measure the prompt and not the answer. So every answer is made as
 long as the true answers are on average, in all ways alike; ``--answer-tokens 0`` lets a tuned model end by itself, and
@@ -35,6 +37,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -44,6 +47,7 @@ os.environ["HF_HUB_OFFLINE"] = "1"
 
 import torch
 from limits import limits_of, rounding_of
+from lmms_eval_peer import LmmsEvalPeer
 from shapes import make_model_of_30m
 
 from vidtune.core.durable import write_json
@@ -101,6 +105,7 @@ def parse_arguments() -> argparse.Namespace:
     parser.add_argument("--answer-tokens", type=int, help="length of every answer; 0: as the model ends it")
     parser.add_argument("--spread", action="store_true", help="answers of very different lengths, up to 64 tokens")
     parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--peers-path", type=Path, help="folder in which lmms-eval is installed")
     parser.add_argument("--out", type=Path, default=RESULT, help="where the result is written")
     parser.add_argument("--dry-run", action="store_true", help="print only")
     return parser.parse_args()
@@ -184,6 +189,13 @@ def measure(arguments: argparse.Namespace, data: DataConfig, scratch: Path) -> d
         "per_sample_from_files": read_and_answer_one_by_one,
         "vidtune_predict_from_files": predict,
     }
+    lmms_eval = None
+    if arguments.peers_path is not None and Path(arguments.model).is_dir():
+        stop_ids = loaded.family.end_of_turn_ids(loaded.processor)
+        lmms_eval = LmmsEvalPeer(
+            arguments.peers_path, loaded, Path(arguments.model), config.max_new_tokens, stop_ids=stop_ids
+        )
+        ways["lmms_eval_from_files"] = partial(lmms_eval.answer, samples, paths)
     times: Times = {name: {"wall_s": [], "cpu_s": []} for name in ways}
     answers: dict[str, Answers] = {}
     for _ in range(arguments.rounds):
@@ -193,6 +205,8 @@ def measure(arguments: argparse.Namespace, data: DataConfig, scratch: Path) -> d
             times[name]["wall_s"].append(time.perf_counter() - wall_s)
             times[name]["cpu_s"].append(time.process_time() - cpu_s)
     result = summarise(times, answers, len(requests))
+    if lmms_eval is not None:
+        result["lmms_eval_tokens"] = lmms_eval.tokens_of_a_round(len(requests))
     shortest = config.model_copy(update={"max_new_tokens": 1})
     limits = limits_of(
         loaded.dtype, lambda: generate(loaded, requests, shortest), lambda: generate(loaded, requests, config)
@@ -318,9 +332,11 @@ def summarise(times: Times, answers: dict[str, Answers], num_samples: int) -> di
         "ratios": {
             "per_sample / vidtune": ratio("per_sample", "vidtune"),
             f"{static} / vidtune": ratio(static, "vidtune"),
-            "per_sample_from_files / vidtune_predict_from_files": ratio(
-                "per_sample_from_files", "vidtune_predict_from_files"
-            ),
+            **{
+                f"{peer} / vidtune_predict_from_files": ratio(peer, "vidtune_predict_from_files")
+                for peer in ("per_sample_from_files", "lmms_eval_from_files")
+                if peer in best
+            },
         },
         "seconds": {
             name: {

@@ -51,11 +51,11 @@ from vidtune.core.durable import read_json, write_json
 from vidtune.core.progress import silent
 from vidtune.core.rundir import RunDirectory
 from vidtune.data import DataConfig
+from vidtune.inference import LastLayer
 from vidtune.models import LoadedModel, ensure_torchvision, load_model
 from vidtune.packs import packs
 from vidtune.training import TrainConfig, read_history, train
 from vidtune.training._examples import join_batch
-from vidtune.training._last_layer import LastLayer
 from vidtune.training._loss import full_loss_sum, positions_read, supervised_loss_sum
 from vidtune.training._prepare import Prepared, prepare
 

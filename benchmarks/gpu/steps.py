@@ -21,9 +21,9 @@ from unsloth_peer import measure_unsloth
 
 from vidtune.adapters import AdapterConfig, attach_adapter, bare_model, quantization_config
 from vidtune.data import Turn
+from vidtune.inference import LastLayer
 from vidtune.media import frameset_from_array
 from vidtune.models import LoadedModel, find_family, load_model
-from vidtune.training._last_layer import LastLayer
 from vidtune.training._loss import count_supervised, positions_read, supervised_loss_sum
 from vidtune.training._optimizer import trained_parameters
 from vidtune.training._precision import computing

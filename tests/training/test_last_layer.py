@@ -9,10 +9,10 @@ import torch
 from vidtune.adapters import AdapterConfig, attach_adapter, bare_model
 from vidtune.core.rundir import RunDirectory
 from vidtune.data import Turn
+from vidtune.inference import LastLayer
 from vidtune.media import frameset_from_array
 from vidtune.models import families
 from vidtune.training import read_history, train
-from vidtune.training._last_layer import LastLayer
 from vidtune.training._loss import positions_read, supervised_loss_sum
 
 ANSWERS = ("squats", "pushups - the hips sag, keep the back straight", "the knees move inwards")
@@ -146,6 +146,6 @@ def test_a_run_learns_what_it_learned_with_the_whole_last_layer(recipe, tmp_path
         run = RunDirectory(tmp_path / name)
         train(recipe(adapter={"dropout": 0.0}), run)
         losses[name] = [record["loss"] for record in read_history(run.training_log).steps]
-        monkeypatch.setattr("vidtune.training._last_layer._parts_of_one_position", lambda model: [])
+        monkeypatch.setattr("vidtune.inference._last_layer._parts_of_one_position", lambda model: [])
 
     assert losses["part"] == pytest.approx(losses["whole"], abs=1e-5)

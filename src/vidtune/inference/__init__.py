@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     from vidtune.inference._condition import Condition, probe_conditions
     from vidtune.inference._config import GenerationConfig, ModelConfig, PredictConfig
     from vidtune.inference._generate import generate
+    from vidtune.inference._last_layer import LastLayer
     from vidtune.inference._loading import load_for_inference, model_options
     from vidtune.inference._memory import is_out_of_memory
     from vidtune.inference._options import attend_for_training, describe_loading
@@ -25,6 +26,7 @@ __all__ = [
     "ConditionRun",
     "Generation",
     "GenerationConfig",
+    "LastLayer",
     "ModelConfig",
     "PredictConfig",
     "PredictSummary",
@@ -53,6 +55,7 @@ _MODULES = {
     "ConditionRun": "_under_conditions",
     "Generation": "_request",
     "GenerationConfig": "_config",
+    "LastLayer": "_last_layer",
     "ModelConfig": "_config",
     "PredictConfig": "_config",
     "PredictSummary": "_summary",

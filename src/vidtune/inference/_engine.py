@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import takewhile
 from types import TracebackType
 from typing import TYPE_CHECKING, Generic, Self
 
@@ -16,11 +17,15 @@ from vidtune.inference._config import GenerationConfig
 from vidtune.inference._decode import Decoder, Row
 from vidtune.inference._encoder import Encoder
 from vidtune.inference._memory import BatchSize, free_memory, is_out_of_memory
+from vidtune.inference._packed_linear import Packing
 from vidtune.inference._prompts import encode_requests
 from vidtune.inference._request import Generation, Request, TicketT, clip_key
 
 if TYPE_CHECKING:
     from vidtune.models import LoadedModel
+
+_CLIPS_READ_TOGETHER = 8
+"""On a CPU. What layers hand each other about more of them than that leaves the processor's cache."""
 
 
 @dataclass(frozen=True)
@@ -62,6 +67,8 @@ class Engine(Generic[TicketT]):
         self._encoder = Encoder(loaded)
         self._inside: list[_Inside[TicketT]] = []
         self._num_alone = 0
+        self._num_taken = 0
+        self._packing = Packing(loaded.model)
         self.note = ""
         """What was last done about short memory."""
 
@@ -74,6 +81,7 @@ class Engine(Generic[TicketT]):
         self, kind: type[BaseException] | None, exc: BaseException | None, trace: TracebackType | None
     ) -> None:
         """End the thread that prepares."""
+        self._packing.drop()
         self._encoder.__exit__(kind, exc, trace)
 
     @property
@@ -96,9 +104,11 @@ class Engine(Generic[TicketT]):
         joining: list[tuple[TicketT, Request]] = []
         failed: list[tuple[TicketT, Generation | VidtuneError | ValueError]] = []
         try:
+            self._packing.begin(self._num_taken + len(waiting))
             while waiting and (num_joining := self._num_joining(waiting)):
                 joining = waiting[:num_joining]
                 del waiting[:num_joining]
+                self._num_taken += num_joining
                 failed += self._join(joining, waiting)
                 joining = []
             self.look_ahead(waiting)
@@ -117,6 +127,14 @@ class Engine(Generic[TicketT]):
 
     def _num_joining(self, waiting: Sequence[tuple[TicketT, Request]]) -> int:
         """Return how many may join now: no part of the questions about a clip, if all of them fit a little later."""
+        num_fitting = self._num_fitting(waiting)
+        if not self._can_share or self._loaded.device.type != "cpu":
+            return num_fitting
+        clips = [clip_key(request) for _, request in waiting[:num_fitting]]
+        is_within = (len(set(clips[: place + 1])) <= _CLIPS_READ_TOGETHER for place in range(num_fitting))
+        return sum(takewhile(bool, is_within))
+
+    def _num_fitting(self, waiting: Sequence[tuple[TicketT, Request]]) -> int:
         num_free = self._num_free()
         if num_free >= len(waiting) or self._num_alone or not self._can_share:
             return num_free
@@ -138,7 +156,7 @@ class Engine(Generic[TicketT]):
     ) -> list[tuple[TicketT, VidtuneError | ValueError]]:
         """Let a group join. One that cannot be put to the model must not be its neighbours' fault: each joins alone."""
         try:
-            self._inside += self._read(group)
+            self._inside += self._read(group, waiting)
         except (VidtuneError, ValueError) as exc:
             if len(group) > 1:
                 waiting[:0] = group
@@ -149,13 +167,16 @@ class Engine(Generic[TicketT]):
         self._num_alone = max(0, self._num_alone - 1)
         return []
 
-    def _read(self, group: Sequence[tuple[TicketT, Request]]) -> list[_Inside[TicketT]]:
+    def _read(
+        self, group: Sequence[tuple[TicketT, Request]], waiting: Sequence[tuple[TicketT, Request]]
+    ) -> list[_Inside[TicketT]]:
         began_s = time.perf_counter() - self._encoder.hidden_s
         loaded = self._loaded
         requests = [request for _, request in group]
         prompts = encode_requests(
             loaded, requests, can_share=self._can_share, opening=self._opening, encoder=self._encoder
         )
+        self.look_ahead(waiting)
         self._opening = prompts.opening() or self._opening
         num_prompt, num_visual = prompts.num_tokens(), prompts.num_visual_tokens()
         _check_context(loaded, max(num_prompt), self._config)
@@ -181,6 +202,7 @@ class Engine(Generic[TicketT]):
         """Begin again with fewer at a time; answers depend on their request alone, so they come out the same."""
         everyone = [*((one.ticket, one.request) for one in self._inside), *joining]
         self._inside = []
+        self._packing.drop()
         self._decoder = self._make_decoder()
         self._encoder.forget()
         free_memory()

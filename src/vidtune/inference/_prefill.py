@@ -1,5 +1,7 @@
 """Read prompts into a cache, in up to three steps: what all begin with, what questions of a clip share, and the rest.
 
+Of the last layer only keys, values and what the next token is made of are computed: nothing else of it is read.
+
 Each step reads tokens of several rows behind what was read before. Rows of unequal length are padded on the left, which
 leaves gaps in the middle; they are closed after every step, so the cache always looks as if the prompts had been read
 at once. The model's own rule gives the positions of the whole prompts, and the steps take theirs from it.
@@ -16,6 +18,7 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from vidtune.inference._cache import close_gaps, copy_rows, give_room, pad_left
+from vidtune.inference._last_layer import LastLayer
 
 if TYPE_CHECKING:
     from vidtune.inference._prompts import Prompts
@@ -45,6 +48,7 @@ class PromptReader:
     def __init__(self, model: Any, only_last: dict[str, Any]) -> None:
         self._model = model
         self._only_last = only_last
+        self._last_layer = LastLayer(model)
         self._opening_ids: tuple[int, ...] = ()
         self._opening: Beginning | None = None
 
@@ -101,7 +105,10 @@ class PromptReader:
         if after is not None:
             mask_bl = torch.cat([after.mask_bl, mask_bl], dim=1)
             given |= {"attention_mask": mask_bl, "past_key_values": after.cache}
-        output = self._model(**given, position_ids=positions, use_cache=True, **self._only_last)
+        is_read_bl = torch.zeros_like(given["input_ids"], dtype=torch.bool)
+        is_read_bl[:, -1] = True
+        with self._last_layer.reading(is_read_bl):
+            output = self._model(**given, position_ids=positions, use_cache=True, **self._only_last)
         cache = give_room(output.past_key_values)
         if after is not None:
             mask_bl = close_gaps(cache, mask_bl)

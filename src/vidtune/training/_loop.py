@@ -29,6 +29,7 @@ from vidtune.adapters import (
 from vidtune.core.errors import ConfigInvalid
 from vidtune.core.progress import Progress
 from vidtune.data import Sample
+from vidtune.inference import LastLayer
 from vidtune.media import FrameSet
 from vidtune.models import LoadedModel
 from vidtune.training._checkpoint import CheckpointFolder, TrainState
@@ -36,7 +37,6 @@ from vidtune.training._config import EvaluationConfig, TrainConfig
 from vidtune.training._errors import LossNotFinite
 from vidtune.training._examples import ExampleStore, join_batch
 from vidtune.training._journal import Journal
-from vidtune.training._last_layer import LastLayer
 from vidtune.training._loss import IGNORED_LABEL, SAMPLE_WEIGHTS, count_supervised, positions_read, supervised_loss_sum
 from vidtune.training._optimizer import build_optimizer, lr_factor, set_learning_rate, trained_parameters
 from vidtune.training._order import Schedule, StepPlan, is_measured, is_saved

@@ -28,8 +28,9 @@ from vidtune.core.durable import RecordLog
 from vidtune.core.errors import ModelMismatch
 from vidtune.core.rundir import RunDirectory
 from vidtune.data import Turn
-from vidtune.inference import GenerationConfig, Request, generate, load_for_inference, predict_dataset
+from vidtune.inference import GenerationConfig, Request, _packed_linear, generate, load_for_inference, predict_dataset
 from vidtune.inference._grouped_attention import find_shared_heads, grouped_attention
+from vidtune.inference._packed_linear import packed_linears
 from vidtune.media import FrameSet
 from vidtune.models import (
     FEATURES,
@@ -462,6 +463,20 @@ class FamilyContract:
         assert {id(module.config) for module in attentions} == {id(config) for config in shared}
         torch.testing.assert_close(logits_of_next(shared), logits_of_next([]), rtol=0, atol=1e-5)
         assert all(config._attn_implementation == "sdpa" for config in shared)
+
+    def test_ordered_weights_give_the_same_logits(self, loaded: LoadedModel, monkeypatch: pytest.MonkeyPatch):
+        monkeypatch.setattr(_packed_linear, "_SMALLEST", 1)
+        clips = [make_frames(*shape, seed=index) for index, shape in enumerate(self.clip_shapes)]
+        batch = loaded.family.encode_prompts(loaded.processor, [(ask(QUESTION), clip) for clip in clips])
+        is_text = batch["attention_mask"].bool()
+        plain = _logits(loaded, batch)
+
+        with packed_linears(loaded.model) as num_layers:
+            ordered = _logits(loaded, batch)
+
+        assert num_layers == sum(type(module) is torch.nn.Linear for module in loaded.model.modules()) > 0
+        torch.testing.assert_close(ordered[is_text], plain[is_text], rtol=0, atol=1e-4)
+        assert torch.equal(_logits(loaded, batch)[is_text], plain[is_text])
 
     def test_questions_about_one_clip_are_answered_as_alone_and_the_clip_is_read_once(self, loaded: LoadedModel):
         """Its pixels go into the model once, and so does what all prompts begin with."""

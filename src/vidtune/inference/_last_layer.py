@@ -1,9 +1,10 @@
 """The last layer of the language tower, computed only where its outcome is read.
 
-The loss reads the last layer at the positions that predict a supervised token. What the layer does to each position by
-itself (queries, output of the attention, MLP) is of no use anywhere else; keys and values are, because other positions
-attend to them. Of a clip with a short answer most positions are left out, forward and backward, and neither the loss
-nor any gradient changes: where nothing is read, nothing flows back.
+The loss reads the last layer at the positions that predict a supervised token, and whoever answers a prompt reads it at
+the prompt's last. What the layer does to each position by itself (queries, output of the attention, MLP) is of no use
+anywhere else; keys and values are, because other positions attend to them. Of a clip with a short answer most positions
+are left out, forward and backward, and neither the loss nor any gradient changes: where nothing is read, nothing flows
+back.
 
 Shapes: B samples, T tokens, D numbers of a token, S positions that are read.
 """
@@ -38,9 +39,7 @@ class LastLayer:
         self._cut: set[Any] = set()
         """Parts that are computing right now and were given less than everything."""
 
-        for part in [] if needs_every_token(model) else _parts_of_one_position(model):
-            part.register_forward_pre_hook(self._take)
-            part.register_forward_hook(self._put_back)
+        self._parts = [] if needs_every_token(model) else _parts_of_one_position(model)
 
     @contextmanager
     def reading(self, is_read_bt: torch.Tensor) -> Iterator[None]:
@@ -51,9 +50,13 @@ class LastLayer:
         """
         self._is_read_bt = is_read_bt
         self._places_s = is_read_bt.flatten().nonzero().squeeze(1)
+        hooks = [part.register_forward_pre_hook(self._take) for part in self._parts]
+        hooks += [part.register_forward_hook(self._put_back) for part in self._parts]
         try:
             yield
         finally:
+            for hook in hooks:
+                hook.remove()
             self._is_read_bt = self._places_s = None
             self._cut.clear()
 
