@@ -23,6 +23,7 @@ ASKED = ("top", "trousers", "wall", "floor", "posture", "still")
 class Spoken:
     role: str
     text: str
+    asides: tuple[()] = ()
 
 
 @dataclass(frozen=True)
