@@ -97,7 +97,7 @@ def _saving(name: str, ours: Mapping[str, float], other: str, theirs: Mapping[st
             ("weights_mib", "with what is trained"),
         )
     ]
-    return f"Weights of `{name}` beside `{other}`: {', '.join(said)}. Vision tower and embeddings keep their format."
+    return f"Weights of `{name}` beside `{other}`: {', '.join(said)}."
 
 
 def _difference_table(differences: Sequence[Mapping[str, Any]]) -> list[str]:
