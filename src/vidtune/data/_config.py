@@ -6,7 +6,7 @@ import difflib
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import Field, field_validator
 
@@ -40,6 +40,11 @@ class DataConfig(Config):
     subtitles: Path | None = None
     """Folder of subtitle files, for data that names them: what is said while the frames are on screen is put before
     the question. None: questions are asked without."""
+
+    sound: Literal["named", "clip", "none"] = "named"
+    """What a model that hears is given besides the frames. `named`: the sound file that a sample names (`audios`, a
+    spoken question). `clip`: also the clip's own track, where a sample names none. `none`: nothing. Models without an
+    audio tower are given none, and that is said."""
 
     exclude: tuple[str, ...] = ()
     """Samples to leave out, by id or by video path as written in the file."""

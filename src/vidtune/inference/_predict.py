@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import shutil
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -26,6 +26,7 @@ from vidtune.data import (
     Dataset,
     Sample,
     load_samples,
+    names_sound,
     read_subtitles,
     resolve_video,
     subtitle_file,
@@ -58,6 +59,7 @@ _RECORD_BYTES = 4_096
 _STRIP_BYTES = 40_000
 _WINDOW_BATCHES = 2
 _MAX_WINDOW_BYTES = 2 << 30
+_UNHEARD_S = 0.1
 _STAGE = "predict"
 
 
@@ -134,7 +136,11 @@ def predict_dataset(
             num_done_before=num_done_before,
             wall_s=wall_s,
             batch_size=batch_size,
-            notes=[*compare_with_training(config), *_note_unanswered(samples), *_note_unheard(samples)],
+            notes=[
+                *compare_with_training(config),
+                *_note_unanswered(samples),
+                *_note_sound(samples, list(records.values())),
+            ],
         )
 
 
@@ -147,7 +153,7 @@ class _Worker:
         self._config = config
         self._run = run
         self._log = log
-        self._showing = Showing(config)
+        self._showing = Showing(config, loaded.family.sound_policy(loaded.processor))
         self.batch_size = BatchSize(config.batch_size)
         self._gates = gates
         self._engine: Engine[Clip] = Engine(loaded, config.generation, self.batch_size)
@@ -231,13 +237,20 @@ def _note_unanswered(samples: Sequence[Sample]) -> list[str]:
     return [f"{num_unanswered} of {len(samples)} samples have no reference answer: they cannot be evaluated."]
 
 
-def _note_unheard(samples: Sequence[Sample]) -> list[str]:
-    num_spoken = sum(bool(sample.meta.get("audio")) for sample in samples)
+def _note_sound(samples: Sequence[Sample], records: Sequence[Mapping[str, Any]]) -> list[str]:
+    """Say how much was heard, and where sound that the data name was not."""
+    heard = [record["sound"] for record in records if record.get("sound")]
+    if heard:
+        heard_s = sum(sound["delivered_s"] for sound in heard)
+        num_cut = sum(sound["delivered_s"] < sound["requested_s"] - _UNHEARD_S for sound in heard)
+        cut = f"; of {num_cut} there was more to hear than the model takes or the file holds" if num_cut else ""
+        return [f"{len(heard)} of {len(records)} samples were heard, {heard_s:,.1f} s in all{cut}."]
+    num_spoken = sum(names_sound(sample) for sample in samples)
     return [f"{num_spoken} of {len(samples)} samples have a sound file, which was not played."] if num_spoken else []
 
 
 def _size_bytes(waiting: Sequence[tuple[Clip, Request]]) -> int:
-    return sum(clip.frames.frames_thwc.nbytes for clip, _ in waiting if clip.frames is not None)
+    return sum(clip.frames.num_bytes for clip, _ in waiting if clip.frames is not None)
 
 
 def _request(clip: Clip, subtitles: Path | None, view: View) -> Request:

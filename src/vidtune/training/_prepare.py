@@ -90,15 +90,18 @@ def prepare(
         per_group = base.family.frame_policy.multiple
         return {**inputs, **frame_inputs(config.adapter, [frames.frames_thwc], frames_per_group=per_group)}
 
+    hears = base.family.sound_policy(base.processor)
     features = FeatureSource(base, precision, config.limits.feature_cache.open(FeatureCache))
-    reuses = may_reuse_features(config, base) and _find_room(features, config, data, encode, progress)
+    reuses = may_reuse_features(config, base) and _find_room(
+        features, config, data, encode, clip_reader(config, config.data, hears), progress
+    )
 
     def encode_features(turns: Sequence[Turn], frames: FrameSet) -> Row:
         return features.replace_pixels(encode(turns, frames))
 
     def make_store(samples: Sequence[Sample], source: DataConfig, stage: str, *, is_train: bool) -> ExampleStore:
         store = ExampleStore(
-            clip_reader(config, source),
+            clip_reader(config, source, hears),
             encode_features if reuses else encode,
             budget_bytes=budget_bytes,
             augmentation=config.augmentation if is_train else None,
@@ -187,10 +190,15 @@ class _FirstLook:
 
 
 def _find_room(
-    features: FeatureSource, config: TrainConfig, data: TrainingData, encode: Encode, progress: Progress
+    features: FeatureSource,
+    config: TrainConfig,
+    data: TrainingData,
+    encode: Encode,
+    read: ReadFrames,
+    progress: Progress,
 ) -> bool:
     """Decide, judged by the first clip that can be read, whether and where features are kept, and say so."""
-    first = next(_readable(data.train, clip_reader(config, config.data)), None)
+    first = next(_readable(data.train, read), None)
     if first is None:
         return False
     sample, frames = first

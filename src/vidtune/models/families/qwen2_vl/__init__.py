@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from vidtune.models._native import NativeFamily
+from vidtune.models._native_rows import check_sound
 from vidtune.models.families.qwen2_vl import pixels as _pixels
 from vidtune.models.families.qwen2_vl import template as _template
 from vidtune.models.families.qwen2_vl.config import (
@@ -67,6 +68,7 @@ class Qwen2VL(NativeFamily):
         for _, frames in items:
             if frames is not None:
                 self._check_frames(frames)
+                check_sound(self, processor, frames.sound)
         return _template.encode(processor, items, self.end_of_turn_ids(processor), for_generation=for_generation)
 
 
