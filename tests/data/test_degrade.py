@@ -6,11 +6,11 @@ import sys
 
 import pytest
 from tests.data.writing import messages, qved, write
-from tests.media.writing import write_clip
+from tests.media.writing import tone, write_clip, write_sound
 
 from vidtune.core.durable import RecordLog
-from vidtune.data import degrade_dataset, read_dataset
-from vidtune.media import probe_video
+from vidtune.data import DataConfig, degrade_dataset, load_samples, read_dataset, sound_source
+from vidtune.media import SoundMissing, probe_video
 from vidtune.media.corruption import read_corruptions
 
 
@@ -62,6 +62,23 @@ def test_a_flip_exchanges_left_and_right_in_the_answers(dataset, tmp_path):
         "lunges - lean left",
     ]
     assert read_dataset(summary.files["jpeg_1"]).samples[0].answer == "squats - left knee in"
+
+
+def test_a_spoken_question_is_found_beside_the_damaged_clips(tmp_path):
+    folder, out = tmp_path / "in", tmp_path / "out"
+    write_clip(folder / "a.mp4", num_frames=8)
+    write_sound(folder / "asked" / "a.wav", tone(0.2, 440))
+    lines = [{**messages("a.mp4"), "id": name, "audios": [f"asked/{name}.wav"]} for name in ("a", "lost")]
+    data = write(folder / "test.jsonl", lines)
+
+    summary = degrade_dataset(read_dataset(data), folder, damages("jpeg:1"), out)
+
+    config = DataConfig(path=summary.files["jpeg_1"], videos=out)
+    heard, lost = load_samples(config).samples
+    assert (out / "asked" / "a.wav").read_bytes() == (folder / "asked" / "a.wav").read_bytes()
+    assert sound_source(heard, config).path == out / "asked" / "a.wav"
+    with pytest.raises(SoundMissing, match="'asked/lost.wav' of lost was not found"):
+        sound_source(lost, config)
 
 
 def test_severity_0_is_the_same_files(dataset, tmp_path):

@@ -149,6 +149,55 @@ def test_a_second_score_that_takes_nothing_from_the_video_is_not_hidden_by_the_f
     )
 
 
+SEEN = {name: always_wrong() for name in ("blank", "text_only", "wrong_video")}
+
+
+@pytest.mark.parametrize(
+    ("silence", "shuffled", "sentence"),
+    [
+        (always_wrong(), always_wrong(), "The answers depend on the sound: they lose 100.0 points or more without it"),
+        (records(), records(), "The answers do not depend on the sound: 100% are the same with silence, 100% are the"),
+        (
+            always_wrong(),
+            records(),
+            "The answers depend on the sound in part; there is no clear gain over all that is not it: shuffled sound",
+        ),
+        (
+            [make_record(n, prediction=f"{make_record(n)['answer']}, well") for n in range(72)],
+            records(wrong_every=3),
+            "The answers depend on the sound in part",
+        ),
+    ],
+)
+def test_what_is_heard_is_judged_beside_what_is_seen(tmp_path, silence, shuffled, sentence):
+    without_sound = {"silence": silence, "shuffled_sound": shuffled}
+
+    result = probe(tmp_path, records(), SEEN | without_sound)
+
+    verdict = result.record["verdict"]
+    assert verdict["sentences"][0].startswith(sentence)
+    assert (verdict["status"], verdict["headline"][:35]) == ("ok", "The answers depend on the video: th")
+    rows = {
+        row["condition"]: row["verdict"]
+        for row in result.record["rows"]
+        if row["metric"] == result.record["leading"][0]
+    }
+    if silence == always_wrong():
+        assert rows["silence"] == "the sound matters: silence loses 100.0 points"
+    if shuffled == records():
+        assert rows["shuffled_sound"] == "the sound of something else does as well: shuffled sound loses nothing"
+    assert {one["removes"] for one in result.record["conditions"]} == {"content", "sound"}
+
+
+def test_a_model_that_only_hears_does_not_see(tmp_path):
+    seen = {name: records() for name in ("blank", "wrong_video")}
+
+    verdict = probe(tmp_path, records(), seen | {"silence": always_wrong()}).record["verdict"]
+
+    assert verdict["headline"].startswith("The answers do not depend on the video: 100% are the same")
+    assert verdict["sentences"][0].startswith("The answers depend on the sound: they lose 100.0 points")
+
+
 def test_what_was_not_possible_or_not_probed_is_said_and_the_rest_is_judged(tmp_path):
     result = probe(
         tmp_path,

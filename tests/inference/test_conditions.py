@@ -10,11 +10,10 @@ import sys
 from pathlib import Path
 from typing import Any
 
-import av
 import numpy as np
 import pytest
 from tests.inference.conftest import make_config, write_qved
-from tests.media.writing import write_clip
+from tests.media.writing import tone, write_clip, write_clip_with_sound
 
 from vidtune.core.durable import RecordLog
 from vidtune.core.errors import BadUsage, ConfigInvalid, DataInvalid, RunMismatch
@@ -25,7 +24,7 @@ from vidtune.inference._condition import ConditionImpossible
 from vidtune.media import frameset_from_array
 
 CLIPS = [f"clip_{index}.mp4" for index in range(6)]
-NAMES = ["blank", "reversed", "shuffled", "single_frame", "text_only", "wrong_video"]
+NAMES = ["blank", "reversed", "shuffled", "shuffled_sound", "silence", "single_frame", "text_only", "wrong_video"]
 
 
 @pytest.fixture
@@ -65,7 +64,7 @@ def records_of(run: RunDirectory) -> dict[str, dict[str, Any]]:
 def test_every_condition_says_what_it_takes_away_and_what_a_gain_means() -> None:
     assert probe_conditions.names() == NAMES
     found = [probe_conditions.get(name) for name in NAMES]
-    assert {one.removes for one in found} == {"content", "order", "motion"}
+    assert {one.removes for one in found} == {"content", "order", "motion", "sound"}
     assert all(one.label and one.matters and one.matters_not for one in found)
 
 
@@ -227,25 +226,13 @@ def test_sound_that_is_not_played_is_said_not_to_be_probed(config: PredictConfig
 
     [note] = predict_conditions(run, run.probes / "video", names=["blank"]).notes
 
-    assert note.startswith("3 of 3 samples have a sound file. Models are not given sound here, so silence and shuffled")
-
-
-def write_clip_with_sound(path: Path) -> Path:
-    with av.open(str(path), "w") as container:
-        picture = container.add_stream("libx264", rate=8)
-        picture.width, picture.height, picture.pix_fmt = 56, 56, "yuv420p"
-        sound = container.add_stream("aac", rate=16_000, layout="mono")
-        for index in range(16):
-            shown = np.full((56, 56, 3), 15 * index, np.uint8)
-            container.mux(picture.encode(av.VideoFrame.from_ndarray(shown)))
-        silence = av.AudioFrame.from_ndarray(np.zeros((1, 1024), np.float32), format="fltp", layout="mono")
-        silence.sample_rate = 16_000
-        container.mux([*sound.encode(silence), *sound.encode(), *picture.encode()])
-    return path
+    assert note.startswith(
+        "3 of 3 samples have a sound file. The model was not given it (it does not hear, or data.sound"
+    )
 
 
 def test_sound_inside_the_videos_is_said_not_to_be_probed(config: PredictConfig, tmp_path: Path) -> None:
-    write_clip_with_sound(tmp_path / "loud.mp4")
+    write_clip_with_sound(tmp_path / "loud.mp4", tone(1.0, 440))
     data = write_qved(tmp_path / "loud.json", ["loud.mp4"])
     run = RunDirectory(tmp_path / "loud")
     with_sound = config.data.model_copy(update={"path": data, "videos": tmp_path})
@@ -254,7 +241,8 @@ def test_sound_inside_the_videos_is_said_not_to_be_probed(config: PredictConfig,
     notes = predict_conditions(run, run.probes / "video", names=["blank"]).notes
 
     assert notes == (
-        "The videos have sound. Models are not given sound here, so silence and shuffled sound could not be probed.",
+        "The videos have sound. The model was not given it (it does not hear, or data.sound leaves it out), so silence "
+        "and shuffled sound could not be probed.",
     )
 
 

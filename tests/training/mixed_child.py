@@ -1,22 +1,25 @@
-"""A training on texts, images, videos and, where the family hears, speech: ``MODEL RUN SHARDING``, in any world.
+"""A training on texts, images, videos and, where the family hears, sound alone and with a clip: ``MODEL RUN SHARDING``.
 
-Readers of annotation files know clips only, so the rows of a batch are made here, by the model's own processor.
+Readers of annotation files know clips only, so the other rows of a batch are made here, by the model's own processor.
 """
 
 from __future__ import annotations
 
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import torch
 from PIL import Image
+from tests.media.writing import tone
 from tests.models.prompts import converse, make_frames
 
 from vidtune.adapters import AdapterConfig, attach_adapter
 from vidtune.core.progress import silent
 from vidtune.core.rundir import RunDirectory
 from vidtune.data import DataConfig, Sample
+from vidtune.media import Sound
 from vidtune.models import load_model
 from vidtune.training import LoopConfig, OptimConfig, TrainConfig
 from vidtune.training._checkpoint import CheckpointFolder, TrainState
@@ -39,7 +42,7 @@ def main(model: str, run_path: str, sharding: str) -> None:
     torch.set_num_threads(1)
     with join_world() as world:
         loaded = load_model(model, device="cpu", dtype="float32")
-        kinds = [*KINDS, "audio", "text"] if "audio" in loaded.family.modalities else list(KINDS)
+        kinds = [*KINDS, "audio", "heard", "text"] if "audio" in loaded.family.modalities else list(KINDS)
         rows = {f"{kind} {number}": make_row(loaded, kind, number) for number, kind in enumerate(kinds)}
         store = ExampleStore(
             lambda sample: make_frames(2),
@@ -98,6 +101,11 @@ def make_row(loaded, kind, number):
     if kind == "video":
         turns = converse(f"Which exercise is this? {number}", ANSWER)
         return dict(loaded.family.encode_training(loaded.processor, [(turns, make_frames(4, seed=number))]))
+    if kind == "heard":
+        sound = Sound(tone(0.5, 300 + 50 * number), 16_000, 0.0, 0.5, "0" * 64)
+        frames = replace(make_frames(2, seed=number), sound=sound)
+        turns = converse("Which exercise is this?", ANSWER)
+        return dict(loaded.family.encode_training(loaded.processor, [(turns, frames)]))
     if kind == "text":
         return dict(loaded.family.encode_training(loaded.processor, [(converse("You are a user. " * 3, ANSWER), None)]))
     rng = np.random.default_rng(number)

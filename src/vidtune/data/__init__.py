@@ -15,6 +15,7 @@ from vidtune.data._quality import QualityThresholds, thresholds_named
 from vidtune.data._read import read_dataset
 from vidtune.data._samples import Aside, Dataset, Sample, Turn
 from vidtune.data._sides import mirror_sample, mirror_turns, swap_sides
+from vidtune.data._sound_source import SoundSource, names_sound, sound_source
 from vidtune.data._splits import SplitConfig, SplitResult, split_dataset
 from vidtune.data._stats import DatasetStats, Spread, TypeStats, describe_dataset, errors_of
 from vidtune.data._subset import take_subsets
@@ -52,6 +53,7 @@ __all__ = [
     "Reader",
     "Sample",
     "Shared",
+    "SoundSource",
     "SplitConfig",
     "SplitResult",
     "Spread",
@@ -76,6 +78,7 @@ __all__ = [
     "load_samples",
     "mirror_sample",
     "mirror_turns",
+    "names_sound",
     "probe_videos",
     "read_dataset",
     "read_subtitles",
@@ -83,6 +86,7 @@ __all__ = [
     "require_answers",
     "resolve_video",
     "show_subtitles",
+    "sound_source",
     "split_dataset",
     "subtitle_file",
     "subtitles_before",

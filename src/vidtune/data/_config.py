@@ -45,6 +45,11 @@ class DataConfig(Config):
     """Where they stand: `between` the frames, in the order of time, or `before` the question, with the numbers of their
     frames. `auto`: where the data's own protocol puts them, if the model can have words between frames; else before."""
 
+    sound: Literal["named", "clip", "none"] = "named"
+    """What a model that hears is given besides the frames. `named`: the sound file that a sample names (`audios`, a
+    spoken question). `clip`: also the clip's own track, where a sample names none. `none`: nothing. Models without an
+    audio tower are given none, and that is said."""
+
     exclude: tuple[str, ...] = ()
     """Samples to leave out, by id or by video path as written in the file."""
 

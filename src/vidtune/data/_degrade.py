@@ -2,6 +2,7 @@
 
     OUT/<label>/<video>.mp4     the damaged clips, one folder for each damage
     OUT/<label>.json            the samples of that damage, in the format they came in
+    OUT/<sound>                 sound files that samples name, as they are
     OUT/degrade.jsonl           what was done to each clip, with hashes; an interrupted run continues from it
 
 A sample keeps its id, so that predictions on damaged and undamaged clips are compared pair by pair.
@@ -9,13 +10,14 @@ A sample keeps its id, so that predictions on damaged and undamaged clips are co
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from vidtune.core.durable import RecordLog
+from vidtune.core.durable import RecordLog, write_atomic
 from vidtune.core.environment import num_usable_cores
 from vidtune.core.errors import VidtuneError
 from vidtune.core.hashing import sha256_file
@@ -24,8 +26,10 @@ from vidtune.core.progress import Progress, silent
 from vidtune.data._paths import clean_path, without_suffix
 from vidtune.data._samples import Dataset, Sample
 from vidtune.data._sides import mirror_sample
+from vidtune.data._sound_source import find_sound_file, names_sound
 from vidtune.data._videos import resolve_video
 from vidtune.data._write import write_dataset
+from vidtune.media import SoundMissing
 
 if TYPE_CHECKING:
     from vidtune.media.corruption import NamedCorruption
@@ -132,6 +136,7 @@ def degrade_dataset(
                     future.cancel()
         num_written = sum(future.result()["status"] == "ok" for future in futures)
         failed = {(failure["label"], failure["video"]) for failure in failures}
+        _copy_sounds(dataset, Path(videos_root), out)
         files = {named.label: _write_samples(dataset, named, jobs, failed, out) for named in damages}
     return DegradeSummary(out, files, num_written, num_reused, tuple(failures))
 
@@ -222,6 +227,20 @@ def _write_samples(
     path = out / f"{named.label}{dataset.path.suffix}"
     write_dataset(samples, path, format=dataset.format)
     return path
+
+
+def _copy_sounds(dataset: Dataset, videos_root: Path, out: Path) -> None:
+    """Copy the sound files that samples name to where they are looked for beside the damaged clips, unchanged."""
+    for written, sample in {str(one.meta["audio"]): one for one in dataset.samples if names_sound(one)}.items():
+        if os.path.isabs(written):
+            continue  # it stays where it is
+        target = out / clean_path(written)
+        try:
+            source = find_sound_file(sample, (videos_root, dataset.path.parent))
+        except SoundMissing:
+            continue  # as missing as it was: its sample says so when it is asked
+        if not target.is_file() or sha256_file(target) != sha256_file(source):
+            write_atomic(target, source.read_bytes())
 
 
 def _as_said_of(named: NamedCorruption, samples: Sequence[Sample]) -> Iterator[Sample]:

@@ -40,15 +40,16 @@ def probe_verdict(record: Mapping[str, Any]) -> dict[str, Any]:
     without = [one for one in done if one["removes"] == "content"]
     lead = next(iter(record["leading"]), "")
     content = [rows[lead, one["condition"]] for one in without if (lead, one["condition"]) in rows]
+    heard = _about_sound(rows, lead, done)
     if not content:
         return {
             "status": "warn",
             "headline": "Whether the answers depend on the video was not found out: no condition without it was "
             "possible, or no metric applies.",
-            "sentences": [*_not_possible(record), *record["notes"]],
+            "sentences": [*heard, *_not_possible(record), *record["notes"]],
         }
     status, headline = _judge(record, content, without)
-    sentences = []
+    sentences = heard
     for metric in record["leading"]:
         found = [rows[metric, one["condition"]] for one in done if (metric, one["condition"]) in rows]
         label = found[0]["metric_label"]
@@ -56,6 +57,26 @@ def probe_verdict(record: Mapping[str, Any]) -> dict[str, Any]:
         sentences.append(f"{label}: " + "; ".join(row["verdict"] for row in found) + "." + brackets)
     sentences += _second_metric(record, rows, without, status)
     return {"status": status, "headline": headline, "sentences": [*sentences, *_not_possible(record), *record["notes"]]}
+
+
+def _about_sound(
+    rows: Mapping[tuple[str, str], Mapping[str, Any]], lead: str, done: Sequence[Mapping[str, Any]]
+) -> list[str]:
+    """Return what the leading metric says of the conditions without the sound, in a sentence; nothing without them."""
+    without = [one for one in done if one["removes"] == "sound" and (lead, one["condition"]) in rows]
+    found = [rows[lead, one["condition"]] for one in without]
+    if not found:
+        return []
+    unclear = [row for row in found if not is_clear_gain(row)]
+    if not unclear:
+        least = min(found, key=lambda row: float(row["gain"]))
+        return [f"The answers depend on the sound: they lose {_size(least)} or more without it ({least['label']})."]
+    listed = "; ".join(f"{_loss(row)}{_bounds(row)}" for row in unclear)
+    if len(unclear) < len(found):
+        return [f"The answers depend on the sound in part; there is no clear gain over all that is not it: {listed}."]
+    if all(one["same_answers"] >= _SAME for one in without):
+        return [f"The answers do not depend on the sound: {_same(without)}."]
+    return [f"Nothing shows that the answers depend on the sound: {listed}."]
 
 
 def probe_text(record: Mapping[str, Any]) -> str:

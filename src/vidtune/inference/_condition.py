@@ -1,4 +1,4 @@
-"""Conditions: what a model is shown instead of a clip, to learn whether it looks at it. One file each.
+"""Conditions: what a model is shown or hears instead of a clip, to learn whether it looks and listens. One file each.
 
 A condition is a file of the folder ``conditions``. The prediction run around it is an ordinary one: its recipe names
 the condition, and its records have the answers, the frames that were shown and the errors.
@@ -17,7 +17,7 @@ from vidtune.core.registry import Registry, parts_in_folder
 
 if TYPE_CHECKING:
     from vidtune.data import Sample
-    from vidtune.media import FrameSet
+    from vidtune.media import FrameSet, Sound
 
 
 class ConditionImpossible(BadData):
@@ -33,9 +33,9 @@ class Condition:
     label: str
     """Name for people, such as ``reversed video``."""
 
-    removes: Literal["content", "order", "motion"]
-    """What the model cannot have seen: anything of the clip, in which order its frames come, or more than one moment.
-    """
+    removes: Literal["content", "order", "motion", "sound"]
+    """What the model cannot have seen: anything of the clip, in which order its frames come, more than one moment; or
+    what it cannot have heard."""
 
     matters: str
     """What it shows when the real video gets more, in a few words."""
@@ -55,6 +55,17 @@ class Condition:
     min_moments: int = 1
     """Different frames that a clip must have for the condition to change anything."""
 
+    hear: Callable[[Sound], Sound] | None = None
+    """Returns what is heard of a sound; None leaves it as it is."""
+
+    borrow_sound: Callable[[Sequence[Sample]], Mapping[str, Sample]] | None = None
+    """Returns, by sample id, the sample whose sound is heard instead, as ``borrow`` does for clips."""
+
+    @property
+    def is_about_sound(self) -> bool:
+        """Whether it changes what is heard, and leaves the frames as they are."""
+        return self.removes == "sound"
+
     def shown(self, frames: FrameSet) -> FrameSet:
         """Return what the model is shown of a clip.
 
@@ -69,6 +80,18 @@ class Condition:
                 "Predict with more frames (sampling.num_frames) to probe this.",
             )
         return frames if self.show is None else self.show(frames)
+
+    def heard(self, sound: Sound | None) -> Sound | None:
+        """Return what the model hears with a clip.
+
+        Raises:
+            ConditionImpossible: If the condition is about sound, and there is none.
+        """
+        if self.is_about_sound and sound is None:
+            raise ConditionImpossible(
+                f"the sample has no sound, and {self.label} changes nothing else.", "Probe samples with sound."
+            )
+        return sound if self.hear is None or sound is None else self.hear(sound)
 
 
 _folder = importlib.import_module("vidtune.inference.conditions")

@@ -135,8 +135,9 @@ class PredictConfig(Config):
     """Which error records of an earlier attempt are asked again: `temporary` are out of memory and timeouts."""
 
     condition: str | None = None
-    """Show something else than the clips, to learn whether the model looks at them: `blank`, `shuffled`, `reversed`,
-    `wrong_video`, `single_frame` or `text_only`. None: the clips as they are."""
+    """Show or play something else than the clips, to learn whether the model looks and listens: `blank`, `shuffled`,
+    `reversed`, `wrong_video`, `single_frame`, `text_only`, `silence` or `shuffled_sound`. None: the clips as they
+    are."""
 
     @field_validator("condition")
     @classmethod

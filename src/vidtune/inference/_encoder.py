@@ -134,4 +134,4 @@ class Encoder:
 
 
 def _size_bytes(request: Request) -> int:
-    return 0 if request.frames is None else _GROWTH * request.frames.frames_thwc.nbytes
+    return 0 if request.frames is None else _GROWTH * request.frames.num_bytes

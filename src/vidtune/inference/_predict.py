@@ -26,6 +26,7 @@ from vidtune.data import (
     Dataset,
     Sample,
     load_samples,
+    names_sound,
     resolve_video,
     show_subtitles,
 )
@@ -55,6 +56,7 @@ _RECORD_BYTES = 4_096
 _STRIP_BYTES = 40_000
 _WINDOW_BATCHES = 2
 _MAX_WINDOW_BYTES = 2 << 30
+_UNHEARD_S = 0.1
 _STAGE = "predict"
 
 
@@ -134,7 +136,7 @@ def predict_dataset(
             notes=[
                 *compare_with_training(config),
                 *_note_unanswered(samples),
-                *_note_unheard(samples),
+                *_note_sound(samples, list(records.values())),
                 *_note_subtitles(records.values()),
             ],
         )
@@ -149,7 +151,7 @@ class _Worker:
         self._config = config
         self._run = run
         self._log = log
-        self._showing = Showing(config)
+        self._showing = Showing(config, loaded.family.sound_policy(loaded.processor))
         self.batch_size = BatchSize(config.batch_size)
         self._gates = gates
         self._data = config.data
@@ -242,8 +244,15 @@ def _note_unanswered(samples: Sequence[Sample]) -> list[str]:
     return [f"{num_unanswered} of {len(samples)} samples have no reference answer: they cannot be evaluated."]
 
 
-def _note_unheard(samples: Sequence[Sample]) -> list[str]:
-    num_spoken = sum(bool(sample.meta.get("audio")) for sample in samples)
+def _note_sound(samples: Sequence[Sample], records: Sequence[Mapping[str, Any]]) -> list[str]:
+    """Say how much was heard, and where sound that the data name was not."""
+    heard = [record["sound"] for record in records if record.get("sound")]
+    if heard:
+        heard_s = sum(sound["delivered_s"] for sound in heard)
+        num_cut = sum(sound["delivered_s"] < sound["requested_s"] - _UNHEARD_S for sound in heard)
+        cut = f"; of {num_cut} there was more to hear than the model takes or the file holds" if num_cut else ""
+        return [f"{len(heard)} of {len(records)} samples were heard, {heard_s:,.1f} s in all{cut}."]
+    num_spoken = sum(names_sound(sample) for sample in samples)
     return [f"{num_spoken} of {len(samples)} samples have a sound file, which was not played."] if num_spoken else []
 
 
@@ -258,7 +267,7 @@ def _note_subtitles(records: Iterable[Mapping[str, Any]]) -> list[str]:
 
 
 def _size_bytes(waiting: Sequence[tuple[Clip, Request]]) -> int:
-    return sum(clip.frames.frames_thwc.nbytes for clip, _ in waiting if clip.frames is not None)
+    return sum(clip.frames.num_bytes for clip, _ in waiting if clip.frames is not None)
 
 
 def input_hashes(config: PredictConfig, dataset: Dataset) -> dict[str, Any]:

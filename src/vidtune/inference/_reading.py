@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from vidtune.core.errors import TryAgain, VideoUnreadable, VidtuneError
 
 if TYPE_CHECKING:
-    from vidtune.data import Sample, SubtitlesShown
+    from vidtune.data import Sample, SoundSource, SubtitlesShown
     from vidtune.media import FrameFolder, FrameSet
 
 _MAX_WAITING_BYTES = 1 << 30
@@ -26,6 +26,9 @@ class Footage:
 
     source: Path | FrameFolder
     query: str | None = None
+
+    sound: SoundSource | None = None
+    """What is heard with it."""
 
 
 @dataclass(frozen=True)
@@ -88,7 +91,7 @@ def read_ahead(
             outcome = _Outcome(None, result, 0.0) if isinstance(result, VidtuneError) else result.result()
             clip = Clip(sample, outcome.frames, outcome.error, outcome.read_s)
             if clip.frames is not None:
-                clip_bytes = clip.frames.frames_thwc.nbytes
+                clip_bytes = clip.frames.num_bytes
             yield clip
     finally:
         pool.shutdown(wait=True, cancel_futures=True)

@@ -29,6 +29,7 @@ def answer_record(clip: Clip, answer: Generation, strip: str | None) -> dict[str
         "prediction": answer.text,
         "error": None,
         "frames": clip.frames.to_record() if clip.frames is not None else None,
+        **_heard(clip),
         "strip": strip,
         "num_prompt_tokens": answer.num_prompt_tokens,
         "num_visual_tokens": answer.num_visual_tokens,
@@ -52,6 +53,7 @@ def error_record(clip: Clip, error: VidtuneError) -> dict[str, Any]:
         "prediction": None,
         "error": error.to_record(),
         "frames": clip.frames.to_record() if clip.frames is not None else None,
+        **_heard(clip),
         "strip": None,
         "timings_s": _timings(clip.read_s, 0.0, 0.0),
         "meta": dict(clip.sample.meta),
@@ -101,6 +103,12 @@ def _about(sample: Sample) -> dict[str, Any]:
         "question": sample.question,
         "answer": sample.answer if sample.is_answered else None,
     }
+
+
+def _heard(clip: Clip) -> dict[str, Any]:
+    """Return what a record adds where the model heard something."""
+    sound = None if clip.frames is None else clip.frames.sound
+    return {} if sound is None else {"sound": sound.to_record()}
 
 
 def _timings(read_s: float, preprocess_s: float, generate_s: float) -> dict[str, float]:

@@ -13,7 +13,7 @@ from vidtune.core.durable import RecordLog, read_json
 from vidtune.core.errors import BadUsage, DataInvalid, RunMismatch, TryAgain, VidtuneError
 from vidtune.core.progress import Progress, silent
 from vidtune.core.rundir import RunDirectory
-from vidtune.data import Sample, clip_source, load_samples
+from vidtune.data import Sample, clip_source, load_samples, names_sound
 from vidtune.inference._claim import check_inputs
 from vidtune.inference._condition import Condition, ConditionImpossible, find_condition, probe_conditions
 from vidtune.inference._config import GenerationConfig, PredictConfig
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from vidtune.models import LoadedModel
 
 _NUM_LISTENED_TO = 8
-_ORDER = ("content", "order", "motion")
+_ORDER = ("content", "order", "motion", "sound")
 
 
 @dataclass(frozen=True)
@@ -69,7 +69,7 @@ def predict_conditions(
     Args:
         run: A prediction run.
         folder: Where the runs go.
-        names: Of conditions; empty: all there are.
+        names: Of conditions; empty: all there are, those of sound only where ``run`` heard some.
         limit: Only the first so many samples of the run.
         progress: Told whenever answers are written down; one stage for all conditions.
 
@@ -81,7 +81,10 @@ def predict_conditions(
     config = _read_recipe(run, limit)
     dataset = load_samples(config.data)
     samples = dataset.samples
+    has_heard = _has_heard(run)
     conditions = {name: _find(name) for name in names or probe_conditions.names()}
+    if not names and not has_heard:
+        conditions = {name: condition for name, condition in conditions.items() if not condition.is_about_sound}
     ordered = sorted(conditions, key=lambda name: (_ORDER.index(conditions[name].removes), name))
 
     @functools.cache
@@ -94,7 +97,9 @@ def predict_conditions(
     made = []
     for number, name in enumerate(ordered):
         condition, target = conditions[name], RunDirectory(folder / name)
-        reason = "" if condition.has_clip or _has_answers(target) else _why_not_without_clip(load(), samples[0])
+        reason = "" if has_heard or not condition.is_about_sound else "no sample of the run was heard"
+        if not condition.has_clip and not _has_answers(target):
+            reason = _why_not_without_clip(load(), samples[0])
         if not reason:
             changed = config.model_copy(update={"condition": name, "save_strips": False})
             told = _one_stage(progress, number, len(ordered), condition.label)
@@ -105,7 +110,7 @@ def predict_conditions(
     return ProbedRun(
         tuple(made),
         tuple(sample.sample_id for sample in samples),
-        (*_unheard(samples, config.data.videos), *_loaded_otherwise(run, made)),
+        (*_about_sound(samples, config.data.videos, has_heard=has_heard), *_loaded_otherwise(run, made)),
     )
 
 
@@ -180,16 +185,26 @@ def _one_stage(progress: Progress, number: int, num_conditions: int, label: str)
     return told
 
 
-def _unheard(samples: Sequence[Sample], videos: Path) -> list[str]:
-    """Say it where there is sound: the model did not hear it, so what it makes of it is not known."""
-    num_spoken = sum(bool(sample.meta.get("audio")) for sample in samples)
+def _has_heard(run: RunDirectory) -> bool:
+    return run.predictions.exists() and any(record.get("sound") for record in RecordLog(run.predictions).read())
+
+
+def _about_sound(samples: Sequence[Sample], videos: Path, *, has_heard: bool) -> list[str]:
+    """Say what the conditions leave of the sound; or that there is some of which nothing is known, unheard."""
+    if has_heard:
+        kept = "Conditions of the video leave the sound as it is, those of the sound the video; text only has neither."
+        return [kept]
+    num_spoken = sum(names_sound(sample) for sample in samples)
     if num_spoken:
         found = f"{num_spoken} of {len(samples)} samples have a sound file"
     elif any(_has_sound(sample, videos) for sample in samples[:_NUM_LISTENED_TO]):
         found = "The videos have sound"
     else:
         return []
-    return [f"{found}. Models are not given sound here, so silence and shuffled sound could not be probed."]
+    return [
+        f"{found}. The model was not given it (it does not hear, or data.sound leaves it out), so silence and shuffled "
+        "sound could not be probed."
+    ]
 
 
 def _has_sound(sample: Sample, videos: Path) -> bool:

@@ -4,13 +4,15 @@ from vidtune.media._cache import FrameCache
 from vidtune.media._choice import Choice, choices_record, clip_curves, timed_selection
 from vidtune.media._clip import PacketSizes, ReadMode, Scan
 from vidtune.media._clip_view import ClipView
-from vidtune.media._errors import VideoDecoderDied
+from vidtune.media._errors import SoundEmpty, SoundMissing, SoundUnreadable, VideoDecoderDied
 from vidtune.media._frameset import FrameSet, frameset_from_array
+from vidtune.media._hear import read_sound
 from vidtune.media._limits import ReadLimits
 from vidtune.media._probe import VideoInfo
 from vidtune.media._read import decode_at, packet_sizes, probe_video, read_frames, scan
 from vidtune.media._sampling import Curve, SamplingConfig, Selection, Selector, selectors
 from vidtune.media._sheet import draw_sheet, write_sheet
+from vidtune.media._sound import Sound
 from vidtune.media._source import ClipSource
 from vidtune.media._still_clip import FrameFolder
 from vidtune.media._strip import write_strip
@@ -32,6 +34,10 @@ __all__ = [
     "Scan",
     "Selection",
     "Selector",
+    "Sound",
+    "SoundEmpty",
+    "SoundMissing",
+    "SoundUnreadable",
     "VideoDecoderDied",
     "VideoInfo",
     "choices_record",
@@ -43,6 +49,7 @@ __all__ = [
     "packet_sizes",
     "probe_video",
     "read_frames",
+    "read_sound",
     "scan",
     "selectors",
     "timed_selection",

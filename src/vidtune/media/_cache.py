@@ -49,7 +49,9 @@ class FrameCache(FileCache[FrameSet]):
         return frameset
 
     def _dump(self, value: FrameSet) -> Sequence[bytes | memoryview]:
-        fields: dict[str, Any] = {name: field for name, field in vars(value).items() if name != "frames_thwc"}
+        fields: dict[str, Any] = {
+            name: field for name, field in vars(value).items() if name not in ("frames_thwc", "sound")
+        }
         pixels = np.ascontiguousarray(value.frames_thwc)
         header = json.dumps({"fields": fields, "shape": pixels.shape}).encode()
         return [len(header).to_bytes(_LENGTH_BYTES, "big") + header, pixels.data]

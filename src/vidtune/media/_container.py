@@ -20,13 +20,20 @@ from av.container import InputContainer
 from av.stream import Disposition
 from av.video.stream import VideoStream
 
-from vidtune.core.errors import VideoEmpty, VideoMissing, VideoTimeout, VideoTooLarge, VideoUnreadable
+from vidtune.core.errors import (
+    VideoEmpty,
+    VideoMissing,
+    VideoTimeout,
+    VideoTooLarge,
+    VideoUnreadable,
+    VidtuneError,
+)
 from vidtune.media._limits import ReadLimits
 from vidtune.media._starved import Starvation
 
 # FFmpeg opens playlists (ffconcat, m3u8, sdp, ...) under any file name and reads the files they point to.
 # Only this option stops it: a protocol whitelist does not.
-_FORMATS = "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,avi,mpegts,mpeg,mpegvideo,flv,asf,ogg,mxf,dv,ivf"
+CONTAINER_FORMATS = "mov,mp4,m4a,3gp,3g2,mj2,matroska,webm,avi,mpegts,mpeg,mpegvideo,flv,asf,ogg,mxf,dv,ivf"
 
 # A codec whitelist has no effect through this binding, so the header's codec is compared before the first decode.
 _CODECS = frozenset(
@@ -112,7 +119,9 @@ def opened_video(
 
 
 @contextmanager
-def translated(path: Path | ClipFile, deadline: Deadline) -> Iterator[None]:
+def translated(
+    path: Path | ClipFile, deadline: Deadline, unreadable: type[VidtuneError] = VideoUnreadable
+) -> Iterator[None]:
     """Turn what PyAV raises inside the block into a named error; nothing else should run there."""
     clip = ClipFile.of(path)
     try:
@@ -124,7 +133,7 @@ def translated(path: Path | ClipFile, deadline: Deadline) -> Iterator[None]:
         ) from exc
     except _FOREIGN as exc:
         deadline.check()
-        raise VideoUnreadable(f"{clip} cannot be read: {_what_is_wrong(clip.path, exc)}.", _REMEDY) from exc
+        raise unreadable(f"{clip} cannot be read: {_what_is_wrong(clip.path, exc)}.", _REMEDY) from exc
 
 
 def open_container(path: Path | ClipFile, limits: ReadLimits, deadline: Deadline) -> tuple[InputContainer, VideoStream]:
@@ -133,7 +142,7 @@ def open_container(path: Path | ClipFile, limits: ReadLimits, deadline: Deadline
     check_file(clip, limits)
     container = av.open(
         os.path.abspath(clip.path),  # a name such as "http:..." or "-" is a file too
-        options={"format_whitelist": _FORMATS, "protocol_whitelist": "file"},
+        options={"format_whitelist": CONTAINER_FORMATS, "protocol_whitelist": "file"},
         metadata_errors="replace",
         timeout=(deadline.remaining_s,) * 2,
     )

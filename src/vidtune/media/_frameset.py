@@ -13,6 +13,8 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from vidtune.media._sound import Sound
+
 
 @dataclass(frozen=True, eq=False)
 class FrameSet:
@@ -76,6 +78,14 @@ class FrameSet:
 
     end_s: float | None = None
     """Where that part ends."""
+
+    sound: Sound | None = None
+    """What is heard with the frames; None where nothing is. Whoever changes frames leaves it as it is."""
+
+    @property
+    def num_bytes(self) -> int:
+        """What pixels and sound take in memory."""
+        return self.frames_thwc.nbytes + (0 if self.sound is None else self.sound.waveform_n.nbytes)
 
     @property
     def num_delivered(self) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import signal
 from collections.abc import Iterator
@@ -9,6 +10,8 @@ from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
+
+import numpy as np
 
 from vidtune.core.errors import VideoTimeout
 from vidtune.media._clip import PacketSizes, Scan, Wanted, WantedScan
@@ -18,6 +21,7 @@ from vidtune.media._frameset import FrameSet
 from vidtune.media._limits import ReadLimits
 from vidtune.media._pieces import get_piece
 from vidtune.media._probe import VideoInfo
+from vidtune.media._sound import Sound, WantedSound
 from vidtune.media._walk import WalkedFrame, WantedWalk
 from vidtune.media._wire import Nonsense, error_of, get_array
 from vidtune.media._worker_pool import Worker, lent_worker
@@ -58,6 +62,22 @@ def walk_isolated(clip: ClipFile, wanted: WantedWalk, limits: ReadLimits) -> Ite
         walked.close()
 
 
+def read_isolated_sound(clip: ClipFile, wanted: WantedSound, limits: ReadLimits) -> Sound:
+    """Return the sound of a file, as ``read_sound_file`` does.
+
+    Raises:
+        VideoDecoderDied: If the process ends without an answer.
+        SoundMissing, SoundUnreadable, SoundEmpty: As ``read_sound``.
+        VideoMissing, VideoUnreadable, VideoEmpty, VideoTooLarge, VideoTimeout: As ``read_frames``.
+    """
+    check_file(clip, limits)
+    with lent_worker(limits.max_memory_bytes) as worker:
+        heard = IsolatedClip(worker, clip, limits)
+        sound = heard.sound(wanted)
+        heard.close()
+        return sound
+
+
 class IsolatedClip:
     """A clip that a decoder process reads."""
 
@@ -92,6 +112,18 @@ class IsolatedClip:
         with self._trusting_nothing():
             if answer["end"]:
                 raise error_of(answer["end"])
+
+    def sound(self, wanted: WantedSound) -> Sound:
+        """Return the sound of the file, which need not be open."""
+        answer = self._ask({**self._about("sound"), "wanted": asdict(wanted)})
+        with self._trusting_nothing():
+            waveform_n = self._array(answer, "waveform_n")
+            most = math.ceil((wanted.stop_s - wanted.start_s) * wanted.sample_rate_hz) + 1
+            if waveform_n.dtype != np.float32 or waveform_n.ndim != 1 or not 0 < len(waveform_n) <= most:
+                raise Nonsense
+            if not np.isfinite(waveform_n).all():
+                raise Nonsense
+            return Sound(waveform_n=waveform_n, **answer["fields"])
 
     def close(self) -> None:
         """Have the process close the file."""

@@ -17,12 +17,12 @@ from numpy.typing import NDArray
 
 from vidtune.core import errors
 from vidtune.core.errors import VidtuneError
-from vidtune.media._errors import VideoDecoderDied
+from vidtune.media._errors import SoundEmpty, SoundMissing, SoundUnreadable, VideoDecoderDied
 
 _LENGTH_BYTES = 4
 _MAX_MESSAGE_BYTES = 256 * 1024**2
 _MAX_FDS = 1
-_DTYPES = {"uint8", "int64", "float64", "bool"}
+_DTYPES = {"uint8", "int64", "float32", "float64", "bool"}
 _ERRORS: tuple[type[VidtuneError], ...] = (
     errors.VideoMissing,
     errors.VideoUnreadable,
@@ -30,6 +30,9 @@ _ERRORS: tuple[type[VidtuneError], ...] = (
     errors.VideoTooLarge,
     errors.VideoTimeout,
     VideoDecoderDied,
+    SoundMissing,
+    SoundUnreadable,
+    SoundEmpty,
 )
 
 

@@ -25,6 +25,8 @@ from vidtune.media._clip import Wanted, WantedScan
 from vidtune.media._container import ClipFile
 from vidtune.media._limits import ReadLimits
 from vidtune.media._pieces import put_piece
+from vidtune.media._sound import WantedSound
+from vidtune.media._sound_file import read_sound_file
 from vidtune.media._video_clip import VideoClip, opened_video_clip
 from vidtune.media._walk import WalkedFrame, WantedWalk, walk_here
 from vidtune.media._wire import put_arrays, receive_message, send_message
@@ -62,6 +64,8 @@ class _Server:
                 return self._open(request, descriptors)
             if request["op"] == "walk":
                 return self._walk_from_start(request)
+            if request["op"] == "sound":
+                return self._sound(request)
             if request["op"] == "close":
                 self._close()
                 return {}
@@ -92,6 +96,15 @@ class _Server:
         self._walk = self._stack.enter_context(closing(walk))
         return self._walk_on({})
 
+    def _sound(self, request: dict[str, Any]) -> dict[str, Any]:
+        self._close()
+        limits = ReadLimits.model_validate(request["limits"])
+        _limit_processor(limits.max_cpu_s)
+        clip = ClipFile(Path(request["path"]), request["label"])
+        sound = read_sound_file(clip, WantedSound(**request["wanted"]), limits)
+        fields = {name: value for name, value in vars(sound).items() if name != "waveform_n"}
+        return {"fields": fields, "arrays": put_arrays(self._results, {"waveform_n": sound.waveform_n})}
+
     def _walk_on(self, wanted: dict[str, Any]) -> dict[str, Any]:
         """Return the next frames of the walk, and how it ended, if it did."""
         frames: list[WalkedFrame] = []
@@ -116,7 +129,7 @@ class _Server:
 
     def _decode(self, wanted: dict[str, Any]) -> dict[str, Any]:
         frameset = self._opened().decode(Wanted(**{**wanted, "times_s": tuple(wanted["times_s"])}))
-        fields = {name: value for name, value in vars(frameset).items() if name != "frames_thwc"}
+        fields = {name: value for name, value in vars(frameset).items() if name not in ("frames_thwc", "sound")}
         return {"fields": fields, "arrays": put_arrays(self._results, {"frames_thwc": frameset.frames_thwc})}
 
     def _scan(self, wanted: dict[str, Any]) -> dict[str, Any]:

@@ -2,7 +2,7 @@
 
 from vidtune.models._batch import CLIP_SIGNALS, IGNORED_LABEL, BatchInputs
 from vidtune.models._discovery import families, find_family
-from vidtune.models._family import Family, FramePolicy, Modality, PromptItem
+from vidtune.models._family import Family, FramePolicy, Modality, PromptItem, SoundPolicy
 from vidtune.models._identity import ModelIdentity
 from vidtune.models._loading import LoadedModel, choose_device, choose_dtype, load_model
 from vidtune.models._media_features import (
@@ -37,6 +37,7 @@ __all__ = [
     "ModelOutline",
     "NativeFamily",
     "PromptItem",
+    "SoundPolicy",
     "choose_device",
     "choose_dtype",
     "count_bytes",

@@ -26,7 +26,7 @@ NO_MODULES = "(?!)"
 """A pattern that matches nothing: the linear layers of a tower that a family does not have."""
 
 PromptItem = tuple["Sequence[Turn]", "FrameSet | None"]
-"""A conversation and the frames of its clip; None for a conversation without one."""
+"""A conversation and the frames of its clip, with their sound; None for a conversation without one."""
 
 
 @dataclass(frozen=True)
@@ -48,6 +48,16 @@ class FramePolicy:
     is_divisible: bool = False
     """Whether a video can be cut into several with words between them in one prompt: its chat template keeps their
     order, says nothing of a clip as a whole, and no blank frames fill up a short one. Images always can."""
+
+
+@dataclass(frozen=True)
+class SoundPolicy:
+    """What a family that hears takes of a clip's sound."""
+
+    sample_rate_hz: int
+
+    max_duration_s: float
+    """The most that it takes; the sound of a longer clip is heard from its beginning up to there."""
 
 
 class Family(Protocol):
@@ -129,6 +139,15 @@ class Family(Protocol):
 
     def count_visual_tokens(self, num_frames: int, height_px: int, width_px: int, processor: Any) -> int:
         """Return how many tokens a clip takes in the prompt, without processing it."""
+
+    def sound_policy(self, processor: Any) -> SoundPolicy | None:
+        """Return what it takes of a clip's sound; None for a family that does not hear.
+
+        The sound of a clip is that of its frames (``FrameSet.sound``); only a family that hears may be given one.
+        """
+
+    def count_sound_tokens(self, duration_s: float, processor: Any) -> int:
+        """Return how many tokens sound takes in the prompt, without processing it."""
 
     def end_of_turn_ids(self, processor: Any) -> tuple[int, ...]:
         """Return the tokens at which generation stops; the first is the one that training teaches."""

@@ -20,9 +20,9 @@ import torch
 
 from vidtune.core.errors import BadUsage, VideoTooLarge
 from vidtune.models._batch import BatchInputs, join_rows
-from vidtune.models._family import NO_MODULES, FramePolicy, Modality
+from vidtune.models._family import NO_MODULES, FramePolicy, Modality, SoundPolicy
 from vidtune.models._native_load import check_tokens, keep_whole
-from vidtune.models._native_rows import describe_clip, encode_around_clip, encode_row, expand_piece
+from vidtune.models._native_rows import check_sound, describe_clip, encode_around_clip, encode_row, expand_piece
 from vidtune.models._weights import load_processor, load_strictly
 
 if TYPE_CHECKING:
@@ -90,6 +90,14 @@ class NativeFamily(ABC):
     @abstractmethod
     def count_visual_tokens(self, num_frames: int, height_px: int, width_px: int, processor: Any) -> int:
         """Return how many tokens a clip takes in the prompt, without processing it."""
+
+    def sound_policy(self, processor: Any) -> SoundPolicy | None:
+        """Return what it takes of a clip's sound; None for a family that does not hear."""
+        return None
+
+    def count_sound_tokens(self, duration_s: float, processor: Any) -> int:
+        """Return how many tokens sound takes in the prompt, without processing it."""
+        return 0
 
     def media_content(self, frames: FrameSet) -> list[dict[str, Any]]:
         """Return what stands for a clip in the content of a user turn, as the chat template takes it."""
@@ -250,6 +258,8 @@ class NativeFamily(ABC):
         rows = []
         for turns, frames in items:
             self._check_clip(turns, frames)
+            if frames is not None:
+                check_sound(self, processor, frames.sound)
             rows.append(encode_row(self, processor, turns, frames, for_generation=for_generation))
         return self._join(processor, rows, left=for_generation)
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
+from vidtune.core.errors import BadUsage, VideoTooLarge
 from vidtune.models._batch import IGNORED_LABEL, TYPE_IDS, BatchInputs
 from vidtune.models._chat import encode_chat
 from vidtune.models._runs import cut_into_runs
@@ -15,7 +16,7 @@ from vidtune.models._weights import quiet_transformers
 
 if TYPE_CHECKING:
     from vidtune.data import Turn
-    from vidtune.media import FrameSet
+    from vidtune.media import FrameSet, Sound
     from vidtune.models._native import NativeFamily
 
 
@@ -113,6 +114,31 @@ def expand_piece(
         if isinstance(value, torch.Tensor) and name not in ("attention_mask", *TYPE_IDS)
     }
     return ids, types, tensors
+
+
+def check_sound(family: NativeFamily, processor: Any, sound: Sound | None) -> None:
+    """Refuse sound that the family would not hear as it is.
+
+    Raises:
+        BadUsage: If the family does not hear, or at another rate.
+        VideoTooLarge: If it is longer than the family takes.
+    """
+    if sound is None:
+        return
+    policy = family.sound_policy(processor)
+    if policy is None:
+        raise BadUsage(f"{family.name} does not hear, found {sound.duration_s:.2f} s of sound.", "Give frames alone.")
+    if sound.sample_rate_hz != policy.sample_rate_hz:
+        raise BadUsage(
+            f"{family.name} hears {policy.sample_rate_hz:,} samples a second, found {sound.sample_rate_hz:,}.",
+            "Read the sound at its rate (read_sound).",
+        )
+    if sound.duration_s > policy.max_duration_s:
+        raise VideoTooLarge(
+            f"sound of {sound.duration_s:.2f} s is more than the {policy.max_duration_s:.2f} s that {family.name} "
+            "takes.",
+            "Cut it (read_sound does so with max_duration_s).",
+        )
 
 
 def describe_clip(frames: FrameSet) -> dict[str, Any]:

@@ -76,6 +76,9 @@ class Example:
     untold: Sample | None = None
     """The sample as it was read, whose own question can decide which frames are chosen; None where it is the same."""
 
+    sound_sha256: str | None = None
+    """Of the file of what is heard; None where nothing is."""
+
     @property
     def num_tokens(self) -> int:
         """Tokens of the sample, media included."""
@@ -167,7 +170,14 @@ class ExampleStore:
         """Return a hash of all that is learned from: texts, files and tokens, in order."""
         return hash_json(
             [
-                [example.sample.sample_id, example.source_sha256, example.input_ids.tolist(), example.labels.tolist()]
+                [
+                    example.sample.sample_id,
+                    example.source_sha256,
+                    # Runs from before there was sound keep their fingerprint.
+                    *([] if example.sound_sha256 is None else [example.sound_sha256]),
+                    example.input_ids.tolist(),
+                    example.labels.tolist(),
+                ]
                 for example in self.examples
             ]
         )
@@ -205,7 +215,14 @@ class ExampleStore:
             return Dropped(sample.sample_id, "too_long", reason, num_tokens)
         num_frames = len(frames.frames_thwc)
         example = Example(
-            sample, row["input_ids"][0], row["labels"][0], frames.source_sha256, num_frames, media_of(row), untold
+            sample,
+            row["input_ids"][0],
+            row["labels"][0],
+            frames.source_sha256,
+            num_frames,
+            media_of(row),
+            untold,
+            None if frames.sound is None else frames.sound.source_sha256,
         )
         rows = [] if self._num_versions is None else [row]
         rows += [self._make_row(sample, frames, version) for version in range(1, self._num_versions or 0)]
@@ -228,7 +245,7 @@ class ExampleStore:
             # Features are kept for all clips or for none, which was decided before.
             if FEATURES in row or self._reserve(row_bytes(row)):
                 self._rows[index, version] = row
-        if frames is not None and self._reserve(frames.frames_thwc.nbytes):
+        if frames is not None and self._reserve(frames.num_bytes):
             self._frames[index] = frames
 
     def _reserve(self, num_bytes: int) -> bool:

@@ -96,9 +96,10 @@ def prepare(
             sample, source, frames.times_s, can_stand_between=can_stand_between
         )[0]
 
+    hears = base.family.sound_policy(base.processor)
     features = FeatureSource(base, precision, config.limits.feature_cache.open(FeatureCache))
     reuses = may_reuse_features(config, base) and _find_room(
-        features, config, data, encode, tell(config.data), progress
+        features, config, data, encode, clip_reader(config, config.data, hears), tell(config.data), progress
     )
 
     def encode_features(turns: Sequence[Turn], frames: FrameSet) -> Row:
@@ -106,7 +107,7 @@ def prepare(
 
     def make_store(samples: Sequence[Sample], source: DataConfig, stage: str, *, is_train: bool) -> ExampleStore:
         store = ExampleStore(
-            clip_reader(config, source),
+            clip_reader(config, source, hears),
             encode_features if reuses else encode,
             budget_bytes=budget_bytes,
             augmentation=config.augmentation if is_train else None,
@@ -196,10 +197,16 @@ class _FirstLook:
 
 
 def _find_room(
-    features: FeatureSource, config: TrainConfig, data: TrainingData, encode: Encode, tell: Tell, progress: Progress
+    features: FeatureSource,
+    config: TrainConfig,
+    data: TrainingData,
+    encode: Encode,
+    read: ReadFrames,
+    tell: Tell,
+    progress: Progress,
 ) -> bool:
     """Decide, judged by the first clip that can be read, whether and where features are kept, and say so."""
-    first = next(_readable(data.train, clip_reader(config, config.data)), None)
+    first = next(_readable(data.train, read), None)
     if first is None:
         return False
     sample, frames = first

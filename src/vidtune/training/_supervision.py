@@ -92,7 +92,7 @@ def audit_supervision(examples: Sequence[Example], vocabulary: Vocabulary) -> Su
     num_media = sum(int(_is_media(example, vocabulary).sum()) for example in examples)
     counts = (
         f"{len(examples):,} samples, {num_tokens:,} tokens: {num_supervised:,} supervised "
-        f"({num_supervised / num_tokens:.1%}), {num_media:,} stand for pixels."
+        f"({num_supervised / num_tokens:.1%}), {num_media:,} stand for pixels or sound."
     )
     legend = "Between « and » is what the model learns to write; everything else it only reads."
     texts = []

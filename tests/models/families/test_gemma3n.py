@@ -1,20 +1,32 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from safetensors.torch import load_file
+from tests.media.writing import tone
 from tests.models.families.contract import FamilyContract
 from tests.models.families.stored import restore
 from tests.models.families.tiny_gemma3n import AUDIO_TOKENS, TOKENS_PER_FRAME, make_tiny_folder
 from tests.models.prompts import ask, converse, make_frames
 
 from vidtune.adapters import AdapterConfig, attach_adapter, merge_adapter, quantization_config
+from vidtune.core.errors import BadUsage, VideoTooLarge
 from vidtune.inference import GenerationConfig, Request, generate
-from vidtune.models import LoadedModel, load_model
+from vidtune.media import FrameSet, Sound
+from vidtune.models import LoadedModel, SoundPolicy, families, load_model
 from vidtune.models.families.gemma3n import FAMILY
+
+MOST_SAMPLES = 10_752
+"""What the tiny model's four tokens of sound have room for."""
+
+
+def heard(frames: FrameSet, waveform_n: np.ndarray, rate_hz: int = 16_000) -> FrameSet:
+    return replace(frames, sound=Sound(waveform_n, rate_hz, 0.0, len(waveform_n) / rate_hz, "0" * 64))
 
 
 class TestGemma3n(FamilyContract):
@@ -112,19 +124,84 @@ class TestGemma3n(FamilyContract):
             "Linear"
         }
 
-    def test_sound_is_understood_by_the_loaded_model(self, loaded: LoadedModel):
-        """Sound is no part of our prompts yet; the tower is there, and its weights are those of the file."""
+    def test_sound_stands_behind_the_frames_as_the_librarys_processor_makes_it(self, loaded: LoadedModel):
         processor = loaded.processor
-        audio = torch.sin(torch.arange(6400) / 20.0).numpy()
-        content = [{"type": "audio"}, {"type": "text", "text": "hi"}]
+        frames = heard(make_frames(2), tone(0.4, 700))
+        content = [{"type": "image"}, {"type": "image"}, {"type": "audio"}, {"type": "text", "text": "hi"}]
         text = processor.apply_chat_template([{"role": "user", "content": content}], add_generation_prompt=True)
-        encoded = processor(text=[text], audio=[audio], text_kwargs={"add_special_tokens": False}, return_tensors="pt")
+        expected = processor(
+            text=[text],
+            images=list(frames.frames_thwc),
+            audio=[frames.sound.waveform_n],
+            audio_kwargs={"padding": "max_length", "max_length": MOST_SAMPLES},
+            text_kwargs={"add_special_tokens": False},
+            return_tensors="pt",
+        )
+
+        batch = FAMILY.encode_prompts(processor, [(ask("hi"), frames)])
+
+        assert set(batch) == set(expected)
+        for name, value in expected.items():
+            torch.testing.assert_close(batch[name], value, msg=name)
+        assert int((batch["input_ids"] == processor.audio_token_id).sum()) == AUDIO_TOKENS
+        assert FAMILY.count_sound_tokens(0.4, processor) == AUDIO_TOKENS
+        assert batch.num_visual_tokens() == [2 * TOKENS_PER_FRAME], "tokens of sound are none of pixels"
+        with torch.no_grad():
+            assert torch.isfinite(loaded.model(**batch, use_cache=False).logits).all()
+
+    def test_what_is_heard_changes_the_answer_and_neighbours_do_not(self, loaded: LoadedModel):
+        """Rows with a long sound, a short one, frames alone, and text alone: as each alone, and each its own."""
+        frames = make_frames(2)
+        items = [
+            (ask("hi"), heard(frames, tone(0.6, 400))),
+            (ask("hi"), heard(frames, tone(0.05, 2000))),
+            (ask("hi"), frames),
+            (ask("What colour is the shirt?"), None),
+            (ask("hi"), heard(make_frames(1, seed=1), np.zeros(4000, np.float32))),
+        ]
 
         with torch.no_grad():
-            logits = loaded.model(**encoded, use_cache=False).logits
+            together = loaded.model(**FAMILY.encode_prompts(loaded.processor, items), use_cache=False).logits[:, -1]
+            alone = [
+                loaded.model(**FAMILY.encode_prompts(loaded.processor, [item]), use_cache=False).logits[0, -1]
+                for item in items
+            ]
 
-        assert int((encoded["input_ids"] == processor.audio_token_id).sum()) == AUDIO_TOKENS
-        assert torch.isfinite(logits).all()
+        torch.testing.assert_close(together, torch.stack(alone), rtol=0, atol=1e-5)
+        assert (together[0] - together[1]).abs().max() > 1e-2
+        rows = [FAMILY.encode_prompts(loaded.processor, [item]) for item in items]
+        joined = FAMILY.join_prompts(loaded.processor, rows)
+        for name, value in FAMILY.encode_prompts(loaded.processor, items).items():
+            torch.testing.assert_close(joined[name], value, msg=name)
+
+    def test_nothing_of_the_sound_is_supervised(self, loaded: LoadedModel):
+        frames = heard(make_frames(1), tone(0.3, 500))
+
+        batch = FAMILY.encode_training(loaded.processor, [(converse("hi", "squats"), frames)])
+
+        learned = batch["labels"][batch["labels"] != -100]
+        assert loaded.processor.tokenizer.decode(learned) == "squats<end_of_turn>"
+        assert int((batch["input_ids"] == loaded.processor.audio_token_id).sum()) == AUDIO_TOKENS
+
+    def test_sound_that_would_be_cut_or_heard_too_fast_is_refused(self, loaded: LoadedModel):
+        policy = FAMILY.sound_policy(loaded.processor)
+        assert policy == SoundPolicy(16_000, MOST_SAMPLES / 16_000)
+        too_long = heard(make_frames(1), np.zeros(MOST_SAMPLES + 1, np.float32))
+        at_another_rate = heard(make_frames(1), np.zeros(800, np.float32), rate_hz=8_000)
+
+        with pytest.raises(VideoTooLarge, match=r"sound of 0\.67 s is more than the 0\.67 s that gemma3n takes"):
+            FAMILY.encode_prompts(loaded.processor, [(ask("hi"), too_long)])
+        with pytest.raises(BadUsage, match="gemma3n hears 16,000 samples a second, found 8,000"):
+            FAMILY.encode_prompts(loaded.processor, [(ask("hi"), at_another_rate)])
+
+
+@pytest.mark.parametrize("name", [name for name in families.names() if name != "gemma3n"])
+def test_a_family_that_does_not_hear_says_so_and_refuses_sound(name: str):
+    family = families.get(name)
+    assert (family.sound_policy(None), family.count_sound_tokens(1.0, None)) == (None, 0)
+
+    with pytest.raises(BadUsage, match=f"{name} does not hear"):
+        family.encode_prompts(None, [(ask("hi"), heard(make_frames(1), tone(0.1, 500)))])
 
 
 @pytest.mark.parametrize(

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from vidtune.models._extras import require_package
-from vidtune.models._family import FramePolicy
+from vidtune.models._family import FramePolicy, SoundPolicy
 from vidtune.models._native import NativeFamily
+from vidtune.models.families.gemma3n.sound import most_samples, padded_to
+
+if TYPE_CHECKING:
+    from vidtune.media import FrameSet
 
 __all__ = ["FAMILY", "Gemma3n"]
 
@@ -59,6 +63,29 @@ class Gemma3n(NativeFamily):
     def count_visual_tokens(self, num_frames: int, height_px: int, width_px: int, processor: Any) -> int:
         """Return how many tokens a clip takes: every frame is squeezed into one square, whatever its size."""
         return int(num_frames * processor.image_seq_length)
+
+    def sound_policy(self, processor: Any) -> SoundPolicy | None:
+        """Return what its audio tower takes: half a minute at 16 kHz in the published checkpoints."""
+        rate_hz = int(processor.feature_extractor.sampling_rate)
+        return SoundPolicy(rate_hz, most_samples(processor) / rate_hz)
+
+    def count_sound_tokens(self, duration_s: float, processor: Any) -> int:
+        """Return how many tokens sound takes in the prompt: as many as the longest, whatever its length."""
+        return int(processor.audio_seq_length) if duration_s > 0 else 0
+
+    def media_content(self, frames: FrameSet) -> list[dict[str, Any]]:
+        """Return an image for every frame, and then what is heard with them."""
+        return [*super().media_content(frames), *([{"type": "audio"}] * (frames.sound is not None))]
+
+    def media_inputs(self, frames: FrameSet) -> dict[str, Any]:
+        """Return frames and sound as the processor takes them."""
+        heard = {} if frames.sound is None else {"audio": [frames.sound.waveform_n]}
+        return {**super().media_inputs(frames), **heard}
+
+    def call_arguments(self, processor: Any, frames: FrameSet) -> dict[str, Any]:
+        """Return what else the processor is told."""
+        heard = {} if frames.sound is None else {"audio_kwargs": padded_to(most_samples(processor))}
+        return {**super().call_arguments(processor, frames), **heard}
 
 
 FAMILY = Gemma3n()

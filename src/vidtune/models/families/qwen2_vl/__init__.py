@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from vidtune.models._native import NativeFamily
+from vidtune.models._native_rows import check_sound
 from vidtune.models.families.qwen2_vl import pixels as _pixels
 from vidtune.models.families.qwen2_vl import template as _template
 from vidtune.models.families.qwen2_vl.config import (
@@ -66,6 +67,8 @@ class Qwen2VL(NativeFamily):
         # All clips of a batch through the processor at once: faster than one by one, with the same tensors.
         for turns, frames in items:
             self._check_clip(turns, frames)
+            if frames is not None:
+                check_sound(self, processor, frames.sound)
         return _template.encode(processor, items, self.end_of_turn_ids(processor), for_generation=for_generation)
 
 
