@@ -6,6 +6,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from vidtune.inference._cache import shares_beginnings
     from vidtune.inference._condition import Condition, probe_conditions
     from vidtune.inference._config import GenerationConfig, ModelConfig, PredictConfig
     from vidtune.inference._generate import generate
@@ -43,6 +44,7 @@ __all__ = [
     "predict_dataset",
     "predict_variants",
     "probe_conditions",
+    "shares_beginnings",
 ]
 
 # Configs are read by commands that never load a model; torch is imported with the first part that needs it.
@@ -70,6 +72,7 @@ _MODULES = {
     "predict_dataset": "_predict",
     "probe_conditions": "_condition",
     "predict_variants": "_variants",
+    "shares_beginnings": "_cache",
 }
 
 

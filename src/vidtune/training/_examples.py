@@ -68,6 +68,9 @@ class Example:
     media: frozenset[str] = frozenset()
     """Which towers besides the language model it passes through: the names of its pixels and spectrograms."""
 
+    clip: str = ""
+    """Which frames of which file it is about: equal for questions about the same."""
+
     @property
     def num_tokens(self) -> int:
         """Tokens of the sample, media included."""
@@ -191,9 +194,9 @@ class ExampleStore:
             reason = f"it takes {num_tokens} tokens, expected at most {max_tokens}."
             return Dropped(sample.sample_id, "too_long", reason, num_tokens)
         num_frames = len(frames.frames_thwc)
-        example = Example(
-            sample, row["input_ids"][0], row["labels"][0], frames.source_sha256, num_frames, media_of(row)
-        )
+        clip = hash_json([frames.source_sha256, frames.times_s])
+        sha256 = frames.source_sha256
+        example = Example(sample, row["input_ids"][0], row["labels"][0], sha256, num_frames, media_of(row), clip)
         rows = [] if self._num_versions is None else [row]
         rows += [self._make_row(sample, frames, version) for version in range(1, self._num_versions or 0)]
         needs_frames = self._keep_frames or self._num_versions is None
