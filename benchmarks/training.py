@@ -6,6 +6,7 @@
     python benchmarks/training.py --model like-2b       # work divided between the towers as in Qwen2-VL-2B
     python benchmarks/training.py --model smolvlm       # most of its work in the vision tower
     python benchmarks/training.py --model nano
+    python benchmarks/training.py --questions 4 --batch-size 8     # of two clips, whose prompts we read once
 
 All train the same LoRA (language tower; vision frozen) from the same first weights on the same batches in the same
 order, with AdamW, one torch thread, in turn in one process. The peers are given finished inputs in memory, which their
@@ -17,6 +18,9 @@ users seldom have: decoding and the processor cost nobody anything here. What is
 - ``vidtune``: ``vidtune.training.train``. What it does before its first step (decoding, processor, features of the
   frozen tower) is told as ``preparing_s``.
 
+With ``--questions`` every clip is asked about that often, each time in other words, and all of it comes in one batch:
+for the peers too, which cannot make use of it.
+
 Losses of all steps are compared. Times are of all steps but the first, the best of the rounds. ``work`` is what the
 matrix products of one step cost, counted and not timed: the ratio of two is what a step could gain if nothing else took
 time. Prints JSON and writes ``benchmarks/results/training.json``, an entry a model, vocabulary and precision; a peer
@@ -27,12 +31,14 @@ from __future__ import annotations
 
 import argparse
 import importlib.metadata
+import itertools
 import json
 import os
 import platform
 import tempfile
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -57,7 +63,9 @@ from vidtune.packs import packs
 from vidtune.training import TrainConfig, read_history, train
 from vidtune.training._examples import join_batch
 from vidtune.training._loss import full_loss_sum, positions_read, supervised_loss_sum
+from vidtune.training._packing import plan_packing
 from vidtune.training._prepare import Prepared, prepare
+from vidtune.training._shared_prompts import SharedPrompts
 
 RESULT = Path(__file__).parent / "results" / "training.json"
 VOCABULARIES = {"nano": 2048, "30m": 32_768, "smolvlm": 32_768, "like-2b": 6144}
@@ -66,6 +74,14 @@ MAKERS: dict[str, Callable[[Path, int], Path]] = {
     "smolvlm": make_smolvlm,
     "like-2b": partial(make_model_of_30m, vision=VISION_LIKE_2B),
 }
+
+
+QUESTIONS = (
+    "Please evaluate the exercise form shown. What mistakes, if any, are present, and what would you correct?",
+    "Which exercise does the person in the video perform, and what should they change about the way they do it?",
+    "You are a trainer who watches this clip. Name the exercise and say what you would tell the person about it.",
+    "Look at how the movement is carried out: what is it called, and is there anything that ought to be improved?",
+)
 
 
 @dataclass
@@ -106,7 +122,9 @@ def main() -> None:
 def entry_name(arguments: argparse.Namespace) -> str:
     """Return the name under which a result is kept."""
     usual = arguments.vocabulary == VOCABULARIES[arguments.model]
-    return f"{arguments.model}{'' if usual else f' of {arguments.vocabulary} words'}, {arguments.precision}"
+    words = "" if usual else f" of {arguments.vocabulary} words"
+    questions = "" if arguments.questions == 1 else f", {arguments.questions} questions a clip"
+    return f"{arguments.model}{words}, {arguments.precision}{questions}"
 
 
 def parse_arguments() -> argparse.Namespace:
@@ -117,6 +135,9 @@ def parse_arguments() -> argparse.Namespace:
     parser.add_argument("--precision", default="fp32", choices=("fp32", "bf16"))
     parser.add_argument("--steps", type=int, default=16)
     parser.add_argument("--batch-size", type=int, default=4)
+    parser.add_argument(
+        "--questions", type=int, default=1, choices=range(1, len(QUESTIONS) + 1), help="about each clip"
+    )
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--dry-run", action="store_true", help="print only")
     arguments = parser.parse_args()
@@ -190,7 +211,15 @@ def count_work(config: TrainConfig, with_pixels: Prepared, scratch: Path) -> dic
         model = prepared.loaded.model.train()
         batch = join_batch(prepared.loaded, [prepared.train.row(index, 0) for index in indices])
         is_read = positions_read(batch["labels"]) if name == "vidtune" else torch.ones_like(batch["labels"]).bool()
-        with FlopCounterMode(display=False) as counter, LastLayer(model).reading(is_read):
+        with ExitStack() as stack:
+            if name == "vidtune" and config.loop.share_prompts:
+                shared = SharedPrompts(model)
+                packing = plan_packing([prepared.train.row(index, 0) for index in indices], shared.width)
+                if packing is not None:
+                    stack.enter_context(shared.packed(packing))
+                    is_read = packing.places_read(is_read)
+            stack.enter_context(LastLayer(model).reading(is_read))
+            counter = stack.enter_context(FlopCounterMode(display=False))
             loss_of(model, batch).backward()
         operations[name] = counter.get_total_flops()
     return {
@@ -206,7 +235,10 @@ def make_recipe(arguments: argparse.Namespace, scratch: Path) -> TrainConfig:
     physio = packs.get("physio")
     num_samples = max(1, arguments.steps // 2) * arguments.batch_size  # whole batches: the peers cut none short
     physio.synthesize(scratch / "pack", physio.config_class(num_clips=max(140, 2 * num_samples)), silent)
-    data = DataConfig(path=scratch / "pack" / "qved_train.json", videos=scratch / "pack", limit=num_samples)
+    path = scratch / "pack" / "qved_train.json"
+    if arguments.questions > 1:
+        path = ask_more(path, arguments.questions)
+    data = DataConfig(path=path, videos=scratch / "pack", limit=num_samples)
     return TrainConfig.model_validate(
         {
             "model": {"source": source, "device": "cpu", "dtype": "float32"},
@@ -218,9 +250,21 @@ def make_recipe(arguments: argparse.Namespace, scratch: Path) -> TrainConfig:
                 "batch_size": arguments.batch_size,
                 "precision": arguments.precision,
                 "num_threads": 1,
+                "share_prompts": arguments.questions > 1,
             },
         }
     )
+
+
+def ask_more(path: Path, num_questions: int) -> Path:
+    """Write the samples of a file with so many questions about each clip, and return where."""
+    samples = []
+    for sample, question in itertools.product(json.loads(path.read_text()), QUESTIONS[:num_questions]):
+        answer = sample["conversations"][1]
+        samples.append({**sample, "conversations": [{"from": "human", "value": question}, answer]})
+    more = path.with_name("more_questions.json")
+    more.write_text(json.dumps(samples))
+    return more
 
 
 def train_ours(config: TrainConfig, scratch: Path, times: Times) -> list[float]:

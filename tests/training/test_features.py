@@ -1,5 +1,7 @@
 """What a frozen vision tower makes of a clip is computed once, and the losses stay what they were."""
 
+import json
+
 import pytest
 import torch
 
@@ -33,7 +35,7 @@ def test_the_tower_runs_once_a_clip_and_the_losses_are_the_same(recipe, tmp_path
     num_once = len(passes)
     train(recipe(loop={"reuse_features": False}), always)
 
-    assert num_once == 1 + 10, "one to see what a clip takes, then one for each of 10"
+    assert num_once == 10, "one for each of 10, the first of them to see what a clip takes"
     assert len(passes) - num_once == 6
     torch.testing.assert_close(losses(once), losses(always), rtol=0, atol=1e-5)
 
@@ -43,6 +45,18 @@ def test_what_does_not_fit_into_memory_is_not_kept(recipe, tmp_path, monkeypatch
     train(recipe(limits={"memory_mib": 0}), RunDirectory(tmp_path / "run"))
 
     assert len(passes) == 1 + 6, "one to see what a clip takes, then one a step"
+
+
+def test_questions_about_one_clip_that_follow_each_other_share_its_features(recipe, clips, tmp_path, monkeypatch):
+    samples = json.loads((clips / "train.json").read_text())
+    for place, sample in enumerate(samples):
+        sample["video"] = f"clip_{place // 5:02d}.mp4"
+    (tmp_path / "questions.json").write_text(json.dumps(samples))
+    passes = count_tower_passes(monkeypatch)
+
+    train(recipe(data={"path": str(tmp_path / "questions.json")}), RunDirectory(tmp_path / "run"))
+
+    assert len(passes) == 2, "ten questions about two clips"
 
 
 def on_disk(tmp_path, **others):

@@ -1,75 +1,20 @@
 """The last layer without the positions that nothing reads: the same loss, the same gradients, less work."""
 
-import importlib
-
-import numpy as np
 import pytest
 import torch
+from tests.training.small_cases import KINDS, loss_and_gradients, make_case
 
-from vidtune.adapters import AdapterConfig, attach_adapter, bare_model
+from vidtune.adapters import bare_model
 from vidtune.core.rundir import RunDirectory
-from vidtune.data import Turn
 from vidtune.inference import LastLayer
-from vidtune.media import frameset_from_array
-from vidtune.models import families
 from vidtune.training import read_history, train
 from vidtune.training._loss import positions_read, supervised_loss_sum
 
-ANSWERS = ("squats", "pushups - the hips sag, keep the back straight", "the knees move inwards")
-FAMILIES = {
-    "qwen2_vl": "tests.models.tiny",
-    "qwen3_vl": "tests.models.families.tiny_qwen3_vl",
-    "smolvlm": "tests.models.families.tiny_smolvlm",
-    "gemma3n": "tests.models.families.tiny_gemma3n",
-}
-KINDS = {
-    "lora": {"kind": "lora", "rank": 4, "dropout": 0.0, "modalities": ("language",)},
-    "full": {"kind": "full", "modalities": ("language",)},
-    "bottleneck": {"kind": "bottleneck", "rank": 4, "modalities": ("language",)},
-    "prefix": {"kind": "prefix", "modalities": ("language",)},
-    "prompt": {"kind": "prompt", "modalities": ("language",)},
-    "ia3": {"kind": "ia3", "modalities": ("language",)},
-    "modality_lora": {"kind": "modality_lora", "rank": 4, "dropout": 0.0, "modalities": ("language",)},
-}
-
-
-def make_batch(family, processor):
-    rng = np.random.default_rng(0)
-    clips = [rng.integers(0, 256, (4, 56, 56, 3), dtype=np.uint8) for _ in ANSWERS]
-    rows = [
-        family.encode_training(
-            processor,
-            [((Turn("user", "Which?"), Turn("assistant", answer)), frameset_from_array(clip, fps=4.0))],
-        )
-        for answer, clip in zip(ANSWERS, clips, strict=True)
-    ]
-    return family.join_training(processor, rows)
-
-
-def make_case(family_name, adapter):
-    tiny = importlib.import_module(FAMILIES[family_name])
-    family, processor = families.get(family_name), tiny.make_processor()
-    model = tiny.make_model(processor)
-    torch.manual_seed(0)
-    targets = {modality: family.linear_targets(modality) for modality in family.modalities}
-    tuned = attach_adapter(model, AdapterConfig(**KINDS[adapter]), targets, modality_of=family.modality_of)
-    with torch.no_grad():
-        for parameter in tuned.parameters():
-            if parameter.requires_grad:
-                parameter.add_(torch.randn_like(parameter) * 0.05)  # what begins as zero teaches nothing
-    return tuned.train(), make_batch(family, processor)
-
-
-def loss_and_gradients(model, batch):
-    model.zero_grad()
-    loss = supervised_loss_sum(model, batch)
-    loss.backward()
-    found = {name: parameter.grad for name, parameter in model.named_parameters() if parameter.grad is not None}
-    return loss.item(), {name: gradient.clone() for name, gradient in found.items()}
-
 
 @pytest.mark.parametrize(
-    ("family", "adapter"), [(name, "lora") for name in FAMILIES] + [("qwen2_vl", kind) for kind in KINDS]
+    ("family", "adapter"),
+    [(name, "lora") for name in ("qwen2_vl", "qwen3_vl", "smolvlm", "gemma3n")]
+    + [("qwen2_vl", kind) for kind in KINDS],
 )
 def test_what_is_left_out_changes_neither_loss_nor_gradients(family, adapter):
     model, batch = make_case(family, adapter)

@@ -8,6 +8,7 @@ from vidtune.data import Turn
 from vidtune.media import frameset_from_array
 from vidtune.models import families
 from vidtune.models._batch import join_rows
+from vidtune.training._frozen_output import frozen_losses, takes_gradient_ahead
 from vidtune.training._loss import count_supervised, focal_loss, full_loss_sum, supervised_loss_sum
 
 FAMILY = families.get("qwen2_vl")
@@ -81,6 +82,41 @@ def test_logits_never_exist_for_more_than_a_chunk(processor, rows, monkeypatch):
 
     assert max(seen) == 5
     assert len(seen) >= 2 * 4, "each chunk once forward and once backward"
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
+def test_a_gradient_taken_on_the_way_forward_is_that_of_autograd(dtype):
+    torch.manual_seed(0)
+    layer = torch.nn.Linear(16, 300, bias=False, dtype=dtype).requires_grad_(False)
+    targets, weights = torch.randint(300, (40,)), torch.rand(40)
+    ours, reference = (torch.randn(40, 16, dtype=dtype, generator=torch.manual_seed(1)).requires_grad_() for _ in "12")
+    assert takes_gradient_ahead(layer, ours)
+    ahead_s = frozen_losses(layer, ours, targets, chunk=17)
+    plain_s = torch.nn.functional.cross_entropy(layer(reference).float(), targets, reduction="none")
+    for losses_s in (ahead_s, plain_s):
+        (focal_loss(losses_s, 2.0) * weights).sum().backward()
+
+    torch.testing.assert_close(ahead_s, plain_s, atol=1e-6, rtol=1e-6)
+    precise = {"atol": 1e-6, "rtol": 1e-5} if dtype == torch.float32 else {"atol": 2e-2, "rtol": 2e-2}
+    torch.testing.assert_close(ours.grad, reference.grad, **precise)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda layer: layer.requires_grad_(),
+        lambda layer: layer.half(),
+        lambda layer: layer.register_forward_hook(lambda *_: None),
+        lambda layer: setattr(layer, "weight", torch.nn.Parameter(torch.empty(0), requires_grad=False)),
+        lambda layer: setattr(layer, "__class__", type("OfAnotherMake", (torch.nn.Linear,), {})),
+    ],
+    ids=["trained", "float16", "something attached", "divided over processes", "another make"],
+)
+def test_an_output_layer_that_is_not_frozen_and_plain_is_left_to_autograd(change):
+    layer = torch.nn.Linear(8, 20, bias=False).requires_grad_(False)
+    assert takes_gradient_ahead(layer, torch.zeros(3, 8, dtype=layer.weight.dtype))
+    change(layer)
+    assert not takes_gradient_ahead(layer, torch.zeros(3, 8, dtype=layer.weight.dtype))
 
 
 def test_the_loss_is_that_of_transformers(processor, rows):

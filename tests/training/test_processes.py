@@ -1,5 +1,6 @@
 """`vidtune train --nproc`: real processes on this machine that share one run."""
 
+import json
 import os
 import signal
 import subprocess
@@ -84,6 +85,26 @@ def test_two_processes_learn_to_the_last_bit_what_one_learns(recipe_path, child_
 
     assert ended.returncode == 0, ended.stderr
     assert ended.stdout.count("Steps     5 of 5") == 1, "only the main process speaks"
+    assert outcome(two) == outcome(one)
+
+
+@pytest.mark.slow
+def test_two_processes_that_share_prompts_learn_what_one_learns(recipe_path, clips, child_env, tmp_path):
+    samples = json.loads((clips / "train.json").read_text())
+    for place, sample in enumerate(samples):
+        sample["video"] = f"clip_{place // 5:02d}.mp4"
+    (tmp_path / "questions.json").write_text(json.dumps(samples))
+    path = recipe_path(
+        data={"path": str(tmp_path / "questions.json")},
+        adapter={"dropout": 0.0},
+        augmentation={},
+        loop={"max_steps": 5, "accumulation": 2, "batch_size": 3, "share_prompts": True},
+    )
+    one, two = RunDirectory(tmp_path / "one"), RunDirectory(tmp_path / "two")
+    for run, num_processes in ((one, 1), (two, 2)):
+        ended = run_to_end(path, run, child_env, num_processes)
+        assert ended.returncode == 0, ended.stderr
+
     assert outcome(two) == outcome(one)
 
 

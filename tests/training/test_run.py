@@ -22,6 +22,7 @@ from vidtune.core.errors import (
 from vidtune.core.locking import RunLock
 from vidtune.core.rundir import RunDirectory
 from vidtune.training import LossNotFinite, ModelCollapsed, TooManyDropped, TrainingHung, read_history, train
+from vidtune.training._loss import supervised_loss_sum
 
 from .conftest import make_sample
 
@@ -348,14 +349,14 @@ def test_a_gradient_that_overflows_names_the_samples_of_its_step(recipe, run):
 
 
 def test_a_step_that_does_not_fit_into_memory_is_named_and_the_run_continues(recipe, run, monkeypatch):
-    real, calls = torch.nn.functional.cross_entropy, iter(range(100))
+    real, calls = supervised_loss_sum, iter(range(100))
 
     def too_large(*args, **kwargs):
         if next(calls) == 3:
             raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB.")
         return real(*args, **kwargs)
 
-    monkeypatch.setattr(torch.nn.functional, "cross_entropy", too_large)
+    monkeypatch.setattr("vidtune.training._loop.supervised_loss_sum", too_large)
     with pytest.raises(
         OutOfMemory, match=r"step 4 with the sample\(s\) s\d\d, .*Tried to allocate .*Halve loop.batch_size"
     ):

@@ -6,6 +6,7 @@ import importlib
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from vidtune.inference._cache import shares_beginnings
     from vidtune.inference._condition import Condition, probe_conditions
     from vidtune.inference._config import GenerationConfig, ModelConfig, PredictConfig
     from vidtune.inference._generate import generate
@@ -47,6 +48,7 @@ __all__ = [
     "predict_variants",
     "probe_conditions",
     "takes_asides",
+    "shares_beginnings",
 ]
 
 # Configs are read by commands that never load a model; torch is imported with the first part that needs it.
@@ -76,6 +78,7 @@ _MODULES = {
     "probe_conditions": "_condition",
     "predict_variants": "_variants",
     "takes_asides": "_showing",
+    "shares_beginnings": "_cache",
 }
 
 

@@ -6,7 +6,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import Field, field_validator, model_validator
 
-from vidtune.adapters import AdapterConfig
+from vidtune.adapters import AdapterConfig, adapter_kinds
 from vidtune.config import CacheConfig, Config
 from vidtune.core.errors import BadUsage
 from vidtune.data import DataConfig
@@ -60,6 +60,11 @@ class LoopConfig(Config):
 
     group_by_length: bool = True
     """Put samples of similar length into one batch, so that less is computed on padding."""
+
+    share_prompts: bool = False
+    """Put questions about one clip into one forward pass and read what their prompts begin with alike, the clip
+    included, once for all of them. The loss is the same; a batch holds fewer clips. Refused where it would change what
+    is learned: with dropout, with changed pixels, and for models and adapters that tell tokens apart by their place."""
 
     balance_by: Grouping | None = None
     """Let every label, or every subject, come up equally often: rare ones repeat, of frequent ones some are left out in
@@ -275,6 +280,14 @@ class TrainConfig(Config):
                     f"loss.terms.{name}.features='input' has no effect: neither vision nor projector is trained. "
                     "Add one to adapter.modalities, or take 'output'."
                 )
+        against = [
+            *["adapter.dropout, one draw for all questions of a clip"]
+            * ("dropout" in adapter_kinds.get(self.adapter.kind).uses and self.adapter.dropout > 0),
+            *["augmentation, which changes the clip for each of its questions"] * self.augmentation.is_active,
+            *["loss.terms, which look at the frames of every sample"] * bool(self.loss.terms),
+        ]
+        if self.loop.share_prompts and against:
+            raise ValueError(f"loop.share_prompts does not go with {', nor with '.join(against)}.")
         if self.eval_data is None and self.evaluation is not None:
             raise ValueError("evaluation is set but eval_data is not: name held-out samples, or drop evaluation.")
         if self.eval_data is not None and self.evaluation is None:

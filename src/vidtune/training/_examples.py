@@ -79,6 +79,9 @@ class Example:
     sound_sha256: str | None = None
     """Of the file of what is heard; None where nothing is."""
 
+    clip: str = ""
+    """Which frames and sound of which files it is about: equal for questions about the same."""
+
     @property
     def num_tokens(self) -> int:
         """Tokens of the sample, media included."""
@@ -214,6 +217,7 @@ class ExampleStore:
             reason = f"it takes {num_tokens} tokens, expected at most {max_tokens}."
             return Dropped(sample.sample_id, "too_long", reason, num_tokens)
         num_frames = len(frames.frames_thwc)
+        sound = None if frames.sound is None else frames.sound.to_record()
         example = Example(
             sample,
             row["input_ids"][0],
@@ -223,6 +227,7 @@ class ExampleStore:
             media_of(row),
             untold,
             None if frames.sound is None else frames.sound.source_sha256,
+            hash_json([frames.source_sha256, frames.times_s, sound]),
         )
         rows = [] if self._num_versions is None else [row]
         rows += [self._make_row(sample, frames, version) for version in range(1, self._num_versions or 0)]

@@ -7,12 +7,15 @@ from dataclasses import dataclass
 from types import MethodType
 from typing import Any
 
+import torch
+
 from vidtune.core.errors import ConfigInvalid
 from vidtune.models import (
     FEATURES,
     LoadedModel,
     encode_pixels,
     move_features,
+    pixel_inputs,
     replace_pixels,
     takes_media_features,
 )
@@ -75,6 +78,8 @@ class FeatureSource:
         self._cache = cache
         self._keys = None if cache is None else FeatureKeys(loaded, precision)
         self._leaves_on_disk = False
+        self._last: tuple[Mapping[str, torch.Tensor], Mapping[str, Any]] = ({}, {})
+        """Pixels and features of the last clip: questions about one clip mostly follow each other."""
 
     def fit(self, inputs: Row, num_rows: int, budget_bytes: int) -> str:
         """Decide where features stay, judged by the inputs of one conversation; return where, in words.
@@ -127,9 +132,14 @@ class FeatureSource:
         return CachedFeatures(features, key)
 
     def _compute(self, inputs: Row) -> Mapping[str, Any]:
+        pixels, (known, features) = pixel_inputs(self._loaded.model, inputs), self._last
+        if pixels.keys() == known.keys() and all(torch.equal(pixels[name], known[name]) for name in pixels):
+            return features
         moved = {name: tensor.to(self._loaded.device) for name, tensor in inputs.items()}
         with computing(self._precision, self._loaded.device, moved["input_ids"].shape[1]):
-            return move_features(encode_pixels(self._loaded.model, moved), "cpu")
+            features = move_features(encode_pixels(self._loaded.model, moved), "cpu")
+        self._last = (pixels, features)
+        return features
 
 
 def _keep_towers_still(loaded: LoadedModel) -> None:

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import asdict, dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -35,13 +36,22 @@ from vidtune.models import LoadedModel
 from vidtune.training._checkpoint import CheckpointFolder, TrainState
 from vidtune.training._config import EvaluationConfig, TrainConfig
 from vidtune.training._errors import LossNotFinite
-from vidtune.training._examples import ExampleStore, join_batch
+from vidtune.training._examples import ExampleStore, Row, join_batch
 from vidtune.training._journal import Journal
-from vidtune.training._loss import IGNORED_LABEL, SAMPLE_WEIGHTS, count_supervised, positions_read, supervised_loss_sum
+from vidtune.training._loss import (
+    IGNORED_LABEL,
+    SAMPLE_WEIGHTS,
+    count_supervised,
+    positions_read,
+    states_read,
+    supervised_loss_sum,
+)
 from vidtune.training._optimizer import build_optimizer, lr_factor, set_learning_rate, trained_parameters
 from vidtune.training._order import Schedule, StepPlan, is_measured, is_saved
+from vidtune.training._packing import Packing, plan_packing
 from vidtune.training._precision import Precision, computing
 from vidtune.training._scaling import LossScale
+from vidtune.training._shared_prompts import SharedPrompts, require_can_share
 from vidtune.training._step_report import (
     collapsed,
     naming_lack_of_memory,
@@ -92,6 +102,16 @@ class LoopParts:
     world: World
 
 
+@dataclass(frozen=True)
+class _Batch:
+    """What one forward pass is given."""
+
+    part: Part
+    inputs: dict[str, Any]
+    packing: Packing | None
+    """How its rows are packed; None for as they are."""
+
+
 class Loop:
     """The steps of one run.
 
@@ -121,6 +141,8 @@ class Loop:
         self._scale = LossScale(parts.precision, self._sharding.parameters.values(), state)
         self._terms = Terms(config.loss.terms, parts.loaded, parts.schedule.num_steps)
         self._last_layer = LastLayer(self._model)
+        require_can_share(config, self._model)
+        self._shared_prompts = SharedPrompts(self._model) if config.loop.share_prompts else None
         held_out = [] if parts.held_out is None else parts.held_out.examples
         self._collapse_watch = CollapseWatch(config.loop.watchdog, [example.sample.answer for example in held_out])
         self._longest = max(example.num_tokens for store in stores for example in store.examples)
@@ -140,6 +162,7 @@ class Loop:
         """Take all remaining steps and return the last state."""
         self._model.train()
         self._note_sharding()
+        self._prove_sharing_of_prompts()
         self._rehearse_measurement()
         schedule = self._parts.schedule
         if self.state.step >= schedule.num_steps:
@@ -169,27 +192,27 @@ class Loop:
                 plan = following
         return self.state
 
-    def _load_all(self, plan: StepPlan) -> list[tuple[Part, dict[str, Any]]]:
-        return [(part, self._load_weighted(part, plan.epoch)) for part in self._deal(plan.batches, self._parts.train)]
+    def _load_all(self, plan: StepPlan) -> list[_Batch]:
+        return [self._load_weighted(part, plan.epoch) for part in self._deal(plan.batches, self._parts.train)]
 
     def _deal(self, batches: Sequence[Sequence[int]], store: ExampleStore) -> list[Part]:
         equal_turns = self._sharding.takes_equal_turns
         return deal(batches, store.examples, self._world.rank, self._world.size, equal_turns=equal_turns)
 
-    def _step(self, plan: StepPlan, batches: Sequence[tuple[Part, Mapping[str, Any]]], began_s: float) -> str | None:
+    def _step(self, plan: StepPlan, batches: Sequence[_Batch], began_s: float) -> str | None:
         """Take one optimizer step; return in a sentence if nothing is learned any more."""
         learning_rate = set_learning_rate(
             self._optimizer, lr_factor(plan.step, self._parts.schedule.num_steps, self._config.optim)
         )
         before_step(self._model, step=plan.step, num_steps=self._parts.schedule.num_steps)
-        counts = [(count_supervised(batch), int(batch["attention_mask"].sum())) for _, batch in batches]
+        counts = [(count_supervised(batch.inputs), int(batch.inputs["attention_mask"].sum())) for batch in batches]
         counts = self._world.join_shares(counts)
         num_supervised = sum(supervised for supervised, _ in counts)
         losses: list[torch.Tensor] = []
-        for part, batch in batches:
+        for batch in batches:
             is_last = len(losses) + 1 == len(batches)
             with self._where_read(batch):
-                losses.append(self._add_gradients(plan, part, batch, num_supervised, is_last=is_last))
+                losses.append(self._add_gradients(plan, batch.part, batch.inputs, num_supervised, is_last=is_last))
         self._alive(plan, plan.indices, "the sum of gradients")
         mean_loss = math.fsum(self._world.join_shares([float(loss) for loss in losses]))
         grad_norm = self._sharding.finish_gradients(self._config.optim.max_grad_norm)
@@ -233,20 +256,33 @@ class Loop:
         self._sharding.backward(self._scale.up(whole_loss), is_last=is_last)
         return loss.detach()
 
-    def _where_read(self, batch: Mapping[str, Any]) -> AbstractContextManager[None]:
-        if self._config.loss.terms:  # they look at the frames in the last layer
-            return nullcontext()
-        return self._last_layer.reading(positions_read(batch["labels"]))
+    @contextmanager
+    def _where_read(self, batch: _Batch) -> Iterator[None]:
+        with ExitStack() as stack:
+            is_read = positions_read(batch.inputs["labels"])
+            if batch.packing is not None and self._shared_prompts is not None:
+                stack.enter_context(self._shared_prompts.packed(batch.packing))
+                is_read = batch.packing.places_read(is_read)
+            if not self._config.loss.terms:  # they look at the frames in the last layer
+                stack.enter_context(self._last_layer.reading(is_read))
+            yield
 
-    def _load_weighted(self, part: Part, epoch: int) -> dict[str, Any]:
-        batch = self._load(self._parts.train, part, epoch)
+    def _load_weighted(self, part: Part, epoch: int) -> _Batch:
+        rows = self._rows(self._parts.train, part, epoch)
+        inputs = self._join(part, rows)
         if self._parts.weights is not None:
             weights = [self._parts.weights[index] for index in (*part.indices, *part.company)]
-            batch[SAMPLE_WEIGHTS] = torch.tensor(weights, device=self._device)
-        return batch
+            inputs[SAMPLE_WEIGHTS] = torch.tensor(weights, device=self._device)
+        packing = None if self._shared_prompts is None else plan_packing(rows, self._shared_prompts.width)
+        return _Batch(part, inputs, None if packing is None else packing.to(self._device))
+
+    def _rows(self, store: ExampleStore, part: Part, epoch: int) -> list[Row]:
+        return [store.row(index, epoch) for index in (*part.indices, *part.company)]
 
     def _load(self, store: ExampleStore, part: Part, epoch: int) -> dict[str, Any]:
-        rows = [store.row(index, epoch) for index in (*part.indices, *part.company)]
+        return self._join(part, self._rows(store, part, epoch))
+
+    def _join(self, part: Part, rows: Sequence[Row]) -> dict[str, Any]:
         batch = join_batch(self._parts.loaded, rows)
         if part.company:
             batch["labels"] = batch["labels"].clone()
@@ -375,6 +411,17 @@ class Loop:
             holding = self._sharding.holding()
             require_sharded(kind, holding)
             self._log("sharding", self.state.step, {"kind": kind, **asdict(holding)}, {})
+
+    def _prove_sharing_of_prompts(self) -> None:
+        """Compute one sample twice in a batch, in plain and in packed rows; every process does the same."""
+        if self._shared_prompts is None:
+            return
+        row = self._parts.train.row(0, epoch=0)
+        batch = self._join(Part(0, (0, 0)), [row, row])
+        with torch.no_grad(), self._computing():
+            compute = partial(self._sharding.compute, states_read, self._model, batch)
+            difference = self._shared_prompts.difference(batch["labels"], compute, self._parts.precision)
+        self._log("sharing of prompts", self.state.step, {"relative_difference": difference}, {})
 
     def _log(self, event: str, step: int, values: Mapping[str, Any], curves: Mapping[str, float]) -> None:
         if self._parts.journal is not None:

@@ -5,8 +5,8 @@ Shapes: B samples, T tokens, D hidden size, V vocabulary, S supervised tokens of
 A causal model's logits are (B, T, V). With 150,000 words and 2,700 tokens of which 40 are an answer, that is 1.6 GB of
 numbers of which 98 % are thrown away. The hidden states are therefore cut to the S positions that predict a supervised
 token before the output layer sees them. The sum is over the same terms, so the loss is the same. Where answers are
-long, the output layer sees a chunk of positions at a time and computes it again in the backward pass: never more than
-``CHUNK_TOKENS`` x V numbers are there at once.
+long, the output layer sees a chunk of positions at a time, and one that is trained computes it again in the backward
+pass: never more than ``CHUNK_TOKENS`` x V numbers are there at once (of a trained layer, three times as many).
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ import torch
 from torch.utils.checkpoint import checkpoint
 
 from vidtune.adapters import bare_model
+from vidtune.training._frozen_output import frozen_losses, takes_gradient_ahead
 
 IGNORED_LABEL = -100
 
@@ -40,12 +41,9 @@ def supervised_loss_sum(model: Any, batch: Mapping[str, Any], *, focal_gamma: fl
             ``sample_weights`` (B,), by which the tokens of a row count.
         focal_gamma: Exponent of the focal loss (Lin et al. 2017, arXiv 1708.02002); 0 is plain cross entropy.
     """
-    inputs = {name: value for name, value in batch.items() if name not in ("labels", SAMPLE_WEIGHTS)}
-    inner = bare_model(model)
-    hidden_btd = inner.base_model(**inputs, use_cache=False).last_hidden_state
     targets_bt = batch["labels"][:, 1:]
     is_target_bt = targets_bt != IGNORED_LABEL
-    loss_s = _token_losses(inner, hidden_btd[:, :-1][is_target_bt], targets_bt[is_target_bt])
+    loss_s = _token_losses(bare_model(model), states_read(model, batch), targets_bt[is_target_bt])
     weights = batch.get(SAMPLE_WEIGHTS)
     if focal_gamma:
         loss_s = focal_loss(loss_s, focal_gamma)
@@ -54,12 +52,23 @@ def supervised_loss_sum(model: Any, batch: Mapping[str, Any], *, focal_gamma: fl
     return loss_s.sum()
 
 
+def states_read(model: Any, batch: Mapping[str, Any]) -> torch.Tensor:
+    """Return what the language tower makes of the positions that predict a supervised token, (S, D)."""
+    inputs = {name: value for name, value in batch.items() if name not in ("labels", SAMPLE_WEIGHTS)}
+    hidden_btd = bare_model(model).base_model(**inputs, use_cache=False).last_hidden_state
+    states_sd: torch.Tensor = hidden_btd[positions_read(batch["labels"])]
+    return states_sd
+
+
 def _token_losses(model: Any, hidden_sd: torch.Tensor, targets_s: torch.Tensor) -> torch.Tensor:
     """Return the negative log-likelihood of each target, (S,) in float32."""
     output_layer = model.get_output_embeddings()
+    if _soft_cap(model) is None and takes_gradient_ahead(output_layer, hidden_sd):
+        return frozen_losses(output_layer, hidden_sd, targets_s, CHUNK_TOKENS)
 
     def losses_of(hidden: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
-        logits = _soft_capped(model, output_layer(hidden))
+        logits, cap = output_layer(hidden), _soft_cap(model)
+        logits = logits if cap is None else torch.tanh(logits / cap) * cap
         return torch.nn.functional.cross_entropy(logits.float(), targets, reduction="none")
 
     if len(targets_s) <= CHUNK_TOKENS:
@@ -69,10 +78,10 @@ def _token_losses(model: Any, hidden_sd: torch.Tensor, targets_s: torch.Tensor) 
     return torch.cat(losses)
 
 
-def _soft_capped(model: Any, logits_sv: torch.Tensor) -> torch.Tensor:
-    """Return the logits as the model itself hands them out: Gemma bends them towards a largest value."""
-    cap = getattr(model.config.get_text_config(), "final_logit_softcapping", None)
-    return logits_sv if cap is None else torch.tanh(logits_sv / cap) * cap
+def _soft_cap(model: Any) -> float | None:
+    """Return the largest value towards which the model itself bends its logits, as Gemma does; mostly None."""
+    cap: float | None = getattr(model.config.get_text_config(), "final_logit_softcapping", None)
+    return cap
 
 
 def focal_loss(loss_s: torch.Tensor, gamma: float) -> torch.Tensor:

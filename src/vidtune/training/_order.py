@@ -49,6 +49,7 @@ class Schedule:
         group_by_length: Sort within pools, see above.
         seed: Of the order.
         groups: Of each sample; all groups come up equally often. None: every sample once an epoch.
+        clips: Of each sample; what of an epoch is about one clip comes together. None: it does not matter.
     """
 
     def __init__(
@@ -62,6 +63,7 @@ class Schedule:
         group_by_length: bool,
         seed: int,
         groups: Sequence[str] | None = None,
+        clips: Sequence[str] | None = None,
     ) -> None:
         if not lengths:
             raise ValueError("a schedule needs at least one sample, found none.")
@@ -71,6 +73,7 @@ class Schedule:
         self._group_by_length = group_by_length
         self._seed = seed
         self._groups = groups
+        self._clips = clips
         num_batches = -(-len(self._lengths) // batch_size)
         self.steps_per_epoch = -(-num_batches // accumulation)
         self.num_steps = max_steps if max_steps is not None else (epochs or 0) * self.steps_per_epoch
@@ -100,13 +103,20 @@ class Schedule:
             order = [int(index) for index in rng.permutation(len(self._lengths))]
         else:
             order = draw_balanced(self._groups, rng)
-        if not self._group_by_length:
+        if self._clips is None and not self._group_by_length:
             return _cut(order, self._batch_size)
+        if self._clips is not None:
+            order = _gather(order, self._clips)
         batches: list[tuple[int, ...]] = []
         for pool in _cut(order, self._batch_size * _BATCHES_PER_POOL):
-            # The sort is stable, so samples of one length keep their shuffled order.
-            batches += _cut(sorted(pool, key=lambda index: self._lengths[index]), self._batch_size)
+            batches += _cut(self._by_length(pool) if self._group_by_length else pool, self._batch_size)
         return [batches[int(index)] for index in rng.permutation(len(batches))]
+
+    def _by_length(self, pool: Sequence[int]) -> list[int]:
+        """Return the pool in order of length; what is about one clip stays together, at its longest."""
+        # Sorts are stable, so samples of one length keep their shuffled order.
+        by_length = sorted(pool, key=lambda index: self._lengths[index])
+        return by_length if self._clips is None else _gather(by_length[::-1], self._clips)[::-1]
 
 
 def is_measured(step: int, schedule: Schedule, evaluation: EvaluationConfig | None) -> bool:
@@ -135,6 +145,19 @@ def choose_subset(num_samples: int, limit: int | None, seed: int) -> list[int]:
     # The stream differs from those of the epochs, which are seeded with two numbers.
     chosen = np.random.default_rng([seed, 0, 1]).permutation(num_samples)[:limit]
     return sorted(int(index) for index in chosen)
+
+
+def _gather(order: Sequence[int], clips: Sequence[str]) -> list[int]:
+    """Return ``order`` with all indices of a clip at the place of its first one.
+
+    Example:
+        >>> _gather([3, 0, 2, 1], ["a", "a", "b", "b"])
+        [3, 2, 0, 1]
+    """
+    of_clip: dict[str, list[int]] = {}
+    for index in order:
+        of_clip.setdefault(clips[index], []).append(index)
+    return [index for indices in of_clip.values() for index in indices]
 
 
 def _cut(indices: Sequence[int], size: int) -> list[tuple[int, ...]]:

@@ -151,6 +151,7 @@ def _plan_steps(config: TrainConfig, store: ExampleStore) -> tuple[Schedule, lis
         group_by_length=config.loop.group_by_length,
         seed=config.seed,
         groups=None if by is None else group_of(samples, by, "loop.balance_by"),
+        clips=[example.clip for example in store.examples] if config.loop.share_prompts else None,
     )
     if config.loss.class_weights == "none":
         return schedule, None
