@@ -29,6 +29,7 @@ class Spoken:
 @dataclass(frozen=True)
 class Seen:
     frames_thwc: np.ndarray
+    sound: None = None
 
 
 @pytest.fixture(scope="module")

@@ -253,8 +253,8 @@ def test_a_killed_process_ends_a_sharded_run_by_name_and_the_run_goes_on(shardin
     assert_same_weights(killed, whole)
 
 
-def train_mixed(model, run, sharding, num_processes, env):
-    module = ["-m", "tests.training.mixed_child", str(model), str(run.path), sharding]
+def train_mixed(model, run, sharding, num_processes, env, *more_kinds):
+    module = ["-m", "tests.training.mixed_child", str(model), str(run.path), sharding, *more_kinds]
     if num_processes > 1:
         options = ["--nproc-per-node", str(num_processes), "--rdzv-backend", "c10d", "--rdzv-endpoint", "localhost:0"]
         module = ["-m", "torch.distributed.run", *options, "--local-addr", "localhost", *module]
@@ -284,3 +284,17 @@ def test_speech_beside_texts_and_images_does_not_hang(sharding, child_env, tmp_p
     two = train_mixed(model, RunDirectory(tmp_path / "two"), sharding, 2, child_env)
 
     assert two == pytest.approx(one, abs=1e-4)
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(900)
+@pytest.mark.parametrize(("sharding", "tolerance"), [("none", 1e-4), ("fsdp2", 1e-2)])
+def test_clips_with_their_sound_beside_all_else_do_not_hang(sharding, tolerance, child_env, tmp_path):
+    """The wider tolerance: in a step whose samples have no sound, one process leaves the audio tower as it is (it has
+    no gradient), and sharding gives it a gradient of zeros, by which Adam's momentum moves it on."""
+    model = make_tiny_gemma3n(tmp_path / "model")
+    one = train_mixed(model, RunDirectory(tmp_path / "one"), "none", 1, child_env, "heard")
+    two = train_mixed(model, RunDirectory(tmp_path / "two"), sharding, 2, child_env, "heard")
+
+    assert two[:2] == pytest.approx(one[:2], abs=1e-4), "until then nothing of the kind happens"
+    assert two == pytest.approx(one, abs=tolerance)

@@ -47,8 +47,8 @@ __all__ = [
     "predict_dataset",
     "predict_variants",
     "probe_conditions",
-    "takes_asides",
     "shares_beginnings",
+    "takes_asides",
 ]
 
 # Configs are read by commands that never load a model; torch is imported with the first part that needs it.
@@ -77,8 +77,8 @@ _MODULES = {
     "predict_dataset": "_predict",
     "probe_conditions": "_condition",
     "predict_variants": "_variants",
-    "takes_asides": "_showing",
     "shares_beginnings": "_cache",
+    "takes_asides": "_showing",
 }
 
 
