@@ -3,6 +3,7 @@
     python benchmarks/inference.py                               # nano on a small physio test set
     python benchmarks/inference.py --questions 4                 # four questions about each of 8 clips
     python benchmarks/inference.py --model 30m --dtype bfloat16  # random weights of 30 million parameters
+    python benchmarks/inference.py --model 30m --instructions    # 160 tokens of instructions before each clip
     python benchmarks/inference.py --model runs/training --data test.json --videos videos --answer-tokens 0
 
 Four ways answer the same samples with the same inputs, interleaved, in one process and one torch thread:
@@ -72,6 +73,14 @@ MORE_QUESTIONS = (
     "What mistakes are made, and how are they corrected?",
     "What is the person wearing?",
 )
+INSTRUCTIONS = (
+    "You are a physiotherapist who watches a patient exercise at home. Look at the whole clip before you answer. "
+    "Name the exercise first. Then name the mistakes, if there are any, and how to correct them: say which side of the "
+    "body is meant, and in which direction it should move. Do not name what you cannot see. If the "
+    "exercise is done well, say so, and give one hint for the next time. Speak to the patient in short sentences, with "
+    "plain words. The most dangerous mistake comes first: the back before the knees."
+)
+"""Before every clip, the same for all: about 160 tokens in nano's vocabulary."""
 RESULT = Path(__file__).parent / "results" / "inference.json"
 
 Answers = list[list[int]]
@@ -99,6 +108,7 @@ def parse_arguments() -> argparse.Namespace:
     parser.add_argument("--model", default="nano", help="what predict takes, or 30m: random weights in that size")
     parser.add_argument("--dtype", default="float32", choices=("float32", "bfloat16"))
     parser.add_argument("--questions", type=int, default=1, help="asked about each clip; --samples stays the total")
+    parser.add_argument("--instructions", action="store_true", help="the same 160 tokens before every clip")
     parser.add_argument("--data", type=Path, help="annotation file; default: a physio test set made on the spot")
     parser.add_argument("--videos", type=Path)
     parser.add_argument("--samples", type=int, default=32)
@@ -119,8 +129,10 @@ def data_config(arguments: argparse.Namespace, scratch: Path) -> DataConfig:
         physio = packs.get("physio")
         physio.synthesize(scratch / "physio", physio.config_class(num_clips=6 * arguments.samples), silent)
         arguments.data, arguments.videos = scratch / "physio" / "qved_test.json", scratch / "physio"
-    if arguments.questions > 1:
+    if arguments.questions > 1 or arguments.instructions:
         records = json.loads(arguments.data.read_text())[: arguments.samples // arguments.questions]
+        if arguments.instructions:
+            records = [{**record, "system": INSTRUCTIONS} for record in records]
         arguments.data = scratch / "questions.json"
         arguments.data.write_text(json.dumps(ask_more(records, arguments.questions)))
     return DataConfig(path=arguments.data, videos=arguments.videos, limit=arguments.samples)

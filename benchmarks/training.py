@@ -7,13 +7,16 @@
     python benchmarks/training.py --model smolvlm       # most of its work in the vision tower
     python benchmarks/training.py --model nano
     python benchmarks/training.py --questions 4 --batch-size 8     # of two clips, whose prompts we read once
+    python benchmarks/training.py --mixed-lengths       # clips of 8 to 16 frames
 
 All train the same LoRA (language tower; vision frozen) from the same first weights on the same batches in the same
 order, with AdamW, one torch thread, in turn in one process. The peers are given finished inputs in memory, which their
 users seldom have: decoding and the processor cost nobody anything here. What is left is the step:
 
 - ``trainer``: transformers' ``Trainer``;
-- ``trainer_checkpointing``: the same with gradient checkpointing, as it is switched on to save memory;
+- ``trainer_as_it_comes``: the same in float32 whatever the others compute in, and with batches drawn at random, not
+  sorted by length: what its user gets for the same samples without another setting;
+- ``trainer_checkpointing``: ``trainer`` with gradient checkpointing, as it is switched on to save memory;
 - ``trl``: TRL's ``SFTTrainer`` with its own defaults, which are gradient checkpointing and token accuracies;
 - ``vidtune``: ``vidtune.training.train``. What it does before its first step (decoding, processor, features of the
   frozen tower) is told as ``preparing_s``.
@@ -21,10 +24,10 @@ users seldom have: decoding and the processor cost nobody anything here. What is
 With ``--questions`` every clip is asked about that often, each time in other words, and all of it comes in one batch:
 for the peers too, which cannot make use of it.
 
-Losses of all steps are compared. Times are of all steps but the first, the best of the rounds. ``work`` is what the
-matrix products of one step cost, counted and not timed: the ratio of two is what a step could gain if nothing else took
-time. Prints JSON and writes ``benchmarks/results/training.json``, an entry a model, vocabulary and precision; a peer
-that is not installed is named there.
+Losses of all steps are compared, but for those of other batches. Times are of all steps but the first, the best of the
+rounds. ``work`` is what the matrix products of one step cost, counted and not timed: the ratio of two is what a step
+could gain if nothing else took time. Prints JSON and writes ``benchmarks/results/training.json``, an entry a model,
+vocabulary and precision; a peer that is not installed is named there.
 """
 
 from __future__ import annotations
@@ -33,6 +36,7 @@ import argparse
 import importlib.metadata
 import itertools
 import json
+import math
 import os
 import platform
 import tempfile
@@ -75,6 +79,8 @@ MAKERS: dict[str, Callable[[Path, int], Path]] = {
     "like-2b": partial(make_model_of_30m, vision=VISION_LIKE_2B),
 }
 
+
+_AS_IT_COMES = "trainer_as_it_comes"
 
 QUESTIONS = (
     "Please evaluate the exercise form shown. What mistakes, if any, are present, and what would you correct?",
@@ -124,7 +130,8 @@ def entry_name(arguments: argparse.Namespace) -> str:
     usual = arguments.vocabulary == VOCABULARIES[arguments.model]
     words = "" if usual else f" of {arguments.vocabulary} words"
     questions = "" if arguments.questions == 1 else f", {arguments.questions} questions a clip"
-    return f"{arguments.model}{words}, {arguments.precision}{questions}"
+    lengths = ", mixed lengths" if arguments.mixed_lengths else ""
+    return f"{arguments.model}{words}, {arguments.precision}{questions}{lengths}"
 
 
 def parse_arguments() -> argparse.Namespace:
@@ -138,6 +145,7 @@ def parse_arguments() -> argparse.Namespace:
     parser.add_argument(
         "--questions", type=int, default=1, choices=range(1, len(QUESTIONS) + 1), help="about each clip"
     )
+    parser.add_argument("--mixed-lengths", action="store_true", help="clips of 8 to 16 frames, 4 a second")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--dry-run", action="store_true", help="print only")
     arguments = parser.parse_args()
@@ -156,6 +164,7 @@ def measure(arguments: argparse.Namespace, scratch: Path) -> dict[str, Any]:
     ways: dict[str, Way] = {
         "vidtune": lambda times: train_ours(config, scratch, times),
         "trainer": lambda times: train_with_trainer(config, prepared, scratch, times),
+        _AS_IT_COMES: lambda times: train_with_trainer(config, prepared, scratch, times, as_it_comes=True),
         "trainer_checkpointing": lambda times: train_with_trainer(config, prepared, scratch, times, checkpointing=True),
         "trl": lambda times: train_with_trl(config, prepared, scratch, times),
     }
@@ -178,7 +187,7 @@ def measure(arguments: argparse.Namespace, scratch: Path) -> dict[str, Any]:
         **about(arguments),
         "absent": absent,
         "num_trainable": sum(p.numel() for p in prepared.loaded.model.parameters() if p.requires_grad),
-        "tokens_a_sample": [example.num_tokens for example in prepared.train.examples][: arguments.batch_size],
+        "tokens_a_sample": sorted(example.num_tokens for example in prepared.train.examples),
         "preparing_s": preparing_s["vidtune"],
         "seconds": {
             name: {"wall": [round(wall, 3) for wall, _ in rows], "cpu": [round(cpu, 3) for _, cpu in rows]}
@@ -195,7 +204,7 @@ def measure(arguments: argparse.Namespace, scratch: Path) -> dict[str, Any]:
         "largest_difference_of_losses": {
             name: max(abs(a - b) for a, b in zip(found, losses["vidtune"], strict=True))
             for name, found in losses.items()
-            if name != "vidtune"
+            if name not in ("vidtune", _AS_IT_COMES)
         },
         "work": count_work(config, prepared, scratch),
         "losses": list(losses["vidtune"]),
@@ -243,6 +252,7 @@ def make_recipe(arguments: argparse.Namespace, scratch: Path) -> TrainConfig:
         {
             "model": {"source": source, "device": "cpu", "dtype": "float32"},
             "data": data,
+            "sampling": {"kind": "fps", "fps": 4.0, "num_frames": 16} if arguments.mixed_lengths else {},
             "adapter": {"kind": "lora", "rank": 16, "alpha": 32, "dropout": 0.0, "modalities": ["language"]},
             "optim": {"learning_rate": 2e-4, "schedule": "constant", "weight_decay": 0.0, "max_grad_norm": 1.0},
             "loop": {
@@ -280,8 +290,10 @@ def train_ours(config: TrainConfig, scratch: Path, times: Times) -> list[float]:
         return [float(record["loss"]) for record in read_history(run.training_log).steps]
 
 
-def peer_parts(config: TrainConfig, prepared: Prepared) -> tuple[LoadedModel, Any, list[Mapping[str, Any]]]:
-    """Return the model, its LoRA as ours begins with, and the rows of all steps in our order."""
+def peer_parts(
+    config: TrainConfig, prepared: Prepared, *, own_order: bool
+) -> tuple[LoadedModel, Any, list[Mapping[str, Any]]]:
+    """Return the model, its LoRA as ours begins with, and the rows of all steps: in our order, or at random."""
     base = load_model(config.model.source, device="cpu", dtype="float32")
     torch.manual_seed(config.seed)
     family = base.family
@@ -293,11 +305,15 @@ def peer_parts(config: TrainConfig, prepared: Prepared) -> tuple[LoadedModel, An
         batches=[],
     )
     steps = [prepared.schedule.step(number) for number in range(1, prepared.schedule.num_steps + 1)]
-    rows = [prepared.train.row(index, step.epoch) for step in steps for index in step.indices]
-    return base, model, rows
+    if not own_order:
+        return base, model, [prepared.train.row(index, step.epoch) for step in steps for index in step.indices]
+    num_samples = len(prepared.train.examples)
+    num_epochs = math.ceil(len(steps) * config.loop.batch_size / num_samples)
+    shuffled = [(index, epoch) for epoch in range(num_epochs) for index in torch.randperm(num_samples).tolist()]
+    return base, model, [prepared.train.row(index, epoch) for index, epoch in shuffled]
 
 
-def trainer_settings(config: TrainConfig, scratch: Path, *, checkpointing: bool) -> dict[str, Any]:
+def trainer_settings(config: TrainConfig, scratch: Path, *, checkpointing: bool, bf16: bool) -> dict[str, Any]:
     """Return what both peers are told."""
     return {
         "output_dir": str(scratch / "trainer"),
@@ -307,7 +323,7 @@ def trainer_settings(config: TrainConfig, scratch: Path, *, checkpointing: bool)
         "lr_scheduler_type": "constant",
         "weight_decay": 0.0,
         "max_grad_norm": 1.0,
-        "bf16": config.loop.precision == "bf16",
+        "bf16": bf16,
         "use_cpu": True,
         "logging_steps": 1,
         "logging_nan_inf_filter": False,
@@ -321,14 +337,22 @@ def trainer_settings(config: TrainConfig, scratch: Path, *, checkpointing: bool)
     }
 
 
-def run_peer(trainer_class: type, settings: Any, config: TrainConfig, prepared: Prepared, times: Times) -> list[float]:
-    """Train with a peer on our batches in our order."""
+def run_peer(
+    trainer_class: type,
+    settings: Any,
+    config: TrainConfig,
+    prepared: Prepared,
+    times: Times,
+    *,
+    own_order: bool = False,
+) -> list[float]:
+    """Train with a peer, on our batches in our order unless it has an order of its own."""
     from datasets import Dataset
     from datasets.table import InMemoryTable
     from torch.utils.data import SequentialSampler
     from transformers import TrainerCallback
 
-    base, model, rows = peer_parts(config, prepared)
+    base, model, rows = peer_parts(config, prepared, own_order=own_order)
 
     class Marks(TrainerCallback):  # type: ignore[misc]
         def on_step_end(self, *_: Any, **__: Any) -> None:
@@ -353,13 +377,20 @@ def run_peer(trainer_class: type, settings: Any, config: TrainConfig, prepared: 
 
 
 def train_with_trainer(
-    config: TrainConfig, prepared: Prepared, scratch: Path, times: Times, *, checkpointing: bool = False
+    config: TrainConfig,
+    prepared: Prepared,
+    scratch: Path,
+    times: Times,
+    *,
+    checkpointing: bool = False,
+    as_it_comes: bool = False,
 ) -> list[float]:
     """Train with transformers' Trainer."""
     from transformers import Trainer, TrainingArguments
 
-    settings = TrainingArguments(**trainer_settings(config, scratch, checkpointing=checkpointing))
-    return run_peer(Trainer, settings, config, prepared, times)
+    bf16 = config.loop.precision == "bf16" and not as_it_comes
+    settings = TrainingArguments(**trainer_settings(config, scratch, checkpointing=checkpointing, bf16=bf16))
+    return run_peer(Trainer, settings, config, prepared, times, own_order=as_it_comes)
 
 
 def train_with_trl(config: TrainConfig, prepared: Prepared, scratch: Path, times: Times) -> list[float]:
@@ -367,7 +398,7 @@ def train_with_trl(config: TrainConfig, prepared: Prepared, scratch: Path, times
     from trl import SFTConfig, SFTTrainer
 
     settings = SFTConfig(
-        **trainer_settings(config, scratch, checkpointing=True),
+        **trainer_settings(config, scratch, checkpointing=True, bf16=config.loop.precision == "bf16"),
         dataset_kwargs={"skip_prepare_dataset": True},
         max_length=None,
     )

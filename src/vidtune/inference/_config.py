@@ -119,7 +119,7 @@ class PredictConfig(Config):
     """How the base model is stored: `none`, `nf4` (4 bits), `int8`, or with torchao `int8-weight-only`, `int8-dynamic`,
     `int4` (CUDA). A QLoRA adapter brings its own."""
 
-    batch_size: Annotated[int, Field(ge=1, le=1024)] = 16
+    batch_size: Annotated[int, Field(ge=1, le=1024)] = 32
     """Clips answered together. Halved by itself while memory is short."""
 
     num_readers: Annotated[int, Field(ge=1, le=64)] = 1

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 from itertools import takewhile
 from types import TracebackType
@@ -12,6 +13,7 @@ from typing import TYPE_CHECKING, Generic, Self
 import torch
 
 from vidtune.core.errors import OutOfMemory, VideoTooLarge, VidtuneError
+from vidtune.core.freed_memory import freed_memory_kept
 from vidtune.inference._cache import shares_beginnings
 from vidtune.inference._config import GenerationConfig
 from vidtune.inference._decode import Decoder, Row
@@ -69,20 +71,22 @@ class Engine(Generic[TicketT]):
         self._num_alone = 0
         self._num_taken = 0
         self._packing = Packing(loaded.model)
+        self._while_open = ExitStack()
         self.note = ""
         """What was last done about short memory."""
 
     def __enter__(self) -> Self:
         """Begin."""
-        self._encoder.__enter__()
+        self._while_open.enter_context(freed_memory_kept(self._loaded.device.type == "cpu"))
+        self._while_open.enter_context(self._encoder)
+        self._while_open.callback(self._packing.drop)
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, exc: BaseException | None, trace: TracebackType | None
     ) -> None:
-        """End the thread that prepares."""
-        self._packing.drop()
-        self._encoder.__exit__(kind, exc, trace)
+        """End the thread that prepares, and give memory back."""
+        self._while_open.__exit__(kind, exc, trace)
 
     @property
     def is_busy(self) -> bool:

@@ -19,7 +19,7 @@ def generate(
     requests: Sequence[Request],
     config: GenerationConfig,
     *,
-    batch_size: int = 16,
+    batch_size: int = 32,
     num_top_logprobs: int = 0,
 ) -> list[Generation]:
     """Answer ``requests`` in their order.

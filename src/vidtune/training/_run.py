@@ -14,10 +14,10 @@ import torch
 from vidtune.adapters import trainable_table
 from vidtune.core.durable import write_atomic, write_json
 from vidtune.core.errors import RunMismatch
+from vidtune.core.freed_memory import freed_memory_kept
 from vidtune.core.locking import RunLock
 from vidtune.core.progress import Progress, silent
 from vidtune.core.rundir import RunDirectory
-from vidtune.training._allocator import keep_freed_memory
 from vidtune.training._checkpoint import Checkpoint, CheckpointFolder, TrainState, publish_folder, verify_folder
 from vidtune.training._claim import claim
 from vidtune.training._config import TrainConfig
@@ -125,12 +125,11 @@ class _Session:
         if self._world.is_main:
             checkpoints.clean()
         prepared = self._prepare()
-        if prepared.loaded.device.type == "cpu":
-            keep_freed_memory()
         found = self._world.done_by_main(lambda: self._open_run(prepared, checkpoints))
         state = TrainState(0, prepared.train.fingerprint()) if found is None else found.state
         hang_watch = HangWatch(self._config.loop.watchdog.hang_s, self._run.path / "hang.txt")
-        with self._journal(state.step, is_resumed=found is not None) as journal, hang_watch:
+        malloc = freed_memory_kept(prepared.loaded.device.type == "cpu")
+        with self._journal(state.step, is_resumed=found is not None) as journal, hang_watch, malloc:
             loop = Loop(self._config, self._parts(prepared, checkpoints, journal, hang_watch), state)
             if found is not None:
                 loop.restore(found.weights, found.optimizer)
