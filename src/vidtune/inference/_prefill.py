@@ -17,11 +17,14 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
-from vidtune.inference._cache import close_gaps, copy_rows, give_room, pad_left
+from vidtune.inference._cache import add_rows, close_gaps, copy_rows, give_room, keep_rows, pad_left
 from vidtune.inference._last_layer import LastLayer
 
 if TYPE_CHECKING:
     from vidtune.inference._prompts import Prompts
+
+_TOKENS_WORTH_A_CALL = 64
+"""So much padding costs more than reading prompts in one more call."""
 
 
 @dataclass(frozen=True)
@@ -85,18 +88,33 @@ class PromptReader:
     def _read_rest(
         self, prompts: Prompts, positions: torch.Tensor, stops: Sequence[int], common: Beginning
     ) -> Beginning:
+        groups = _of_similar_length([len(tokens) for tokens in prompts.rest_r])
+        parts = [self._read_rest_of(prompts, group, positions, stops, common) for group in groups]
+        if len(parts) == 1:
+            return parts[0]
+        order = torch.tensor([request for group in groups for request in group]).argsort()
+        return _in_order(parts, order.to(positions.device))
+
+    def _read_rest_of(
+        self,
+        prompts: Prompts,
+        requests: Sequence[int],
+        positions: torch.Tensor,
+        stops: Sequence[int],
+        common: Beginning,
+    ) -> Beginning:
         ids = prompts.inputs["input_ids"]
-        longest = max(map(len, prompts.rest_r))
-        rest = [pad_left(ids.new_tensor(tokens)[None], longest, 1) for tokens in prompts.rest_r]
-        mask = [pad_left(ids.new_ones(1, len(tokens)), longest, 1) for tokens in prompts.rest_r]
+        rest_r = [prompts.rest_r[request] for request in requests]
+        whose_r = [prompts.whose_r[request] for request in requests]
+        longest = max(map(len, rest_r))
+        rest = [pad_left(ids.new_tensor(tokens)[None], longest, 1) for tokens in rest_r]
+        mask = [pad_left(ids.new_ones(1, len(tokens)), longest, 1) for tokens in rest_r]
         # Behind the clip there is text alone, whose positions of all kinds go up by one.
-        first = torch.cat(
-            [positions[..., row : row + 1, stops[row] : stops[row] + 1] for row in prompts.whose_r], dim=-2
-        )
+        first = torch.cat([positions[..., row : row + 1, stops[row] : stops[row] + 1] for row in whose_r], dim=-2)
         mask_bl = torch.cat(mask)
         shift_bl = (mask_bl.cumsum(1) - 1).clamp_min(0)
         inputs = {"input_ids": torch.cat(rest), "attention_mask": mask_bl}
-        return self._step(inputs, first + shift_bl, _repeat(common, prompts.whose_r, num_more=longest))
+        return self._step(inputs, first + shift_bl, _repeat(common, whose_r, num_more=longest))
 
     def _step(self, inputs: Any, positions: torch.Tensor, after: Beginning | None) -> Beginning:
         """Read ``inputs`` behind ``after``, whose cache is used up."""
@@ -123,6 +141,41 @@ def _repeat(beginning: Beginning, rows: Sequence[int], *, num_more: int) -> Begi
         beginning.mask_bl[select],
         beginning.last_position.index_select(-2, select),
         beginning.logits_bv[select],
+    )
+
+
+def _of_similar_length(lengths: Sequence[int]) -> list[list[int]]:
+    """Return the places of ``lengths`` in groups, the shortest first, that leave little padding for their number.
+
+    Example:
+        >>> _of_similar_length([90, 12, 90, 10])
+        [[1, 3], [0, 2]]
+        >>> _of_similar_length([12, 11, 12, 10])
+        [[0, 1, 2, 3]]
+    """
+    return _cut_where_worth_it(sorted(range(len(lengths)), key=lengths.__getitem__), lengths)
+
+
+def _cut_where_worth_it(places: list[int], lengths: Sequence[int]) -> list[list[int]]:
+    padding_saved = [num * (lengths[places[-1]] - lengths[shorter]) for num, shorter in enumerate(places[:-1], start=1)]
+    if max(padding_saved, default=0) < _TOKENS_WORTH_A_CALL:
+        return [sorted(places)]
+    at = 1 + padding_saved.index(max(padding_saved))
+    return [*_cut_where_worth_it(places[:at], lengths), *_cut_where_worth_it(places[at:], lengths)]
+
+
+def _in_order(parts: Sequence[Beginning], order: torch.Tensor) -> Beginning:
+    """Return the rows of all parts, one below the other, in another order; the first part's cache is used up."""
+    cache = parts[0].cache
+    for part in parts[1:]:
+        add_rows(cache, part.cache)
+    length = max(part.mask_bl.shape[1] for part in parts)
+    keep_rows(cache, order, length)
+    return Beginning(
+        cache,
+        torch.cat([pad_left(part.mask_bl, length, 1) for part in parts])[order],
+        torch.cat([part.last_position for part in parts], dim=-2).index_select(-2, order),
+        torch.cat([part.logits_bv for part in parts])[order],
     )
 
 
