@@ -125,8 +125,8 @@ def test_runs_that_were_not_scored_or_asked_alike_are_not_compared_without_a_wor
     comparison = compare_runs(*runs, FAST)
 
     settings = comparison.record["settings"]
-    assert list(settings["scoring"]) == ["feedback_slots"]
-    assert settings["scoring"]["feedback_slots"] == [{"name": "lexicon", "values": ["physio", "surgical"]}]
+    of_lexicon = [{"name": "lexicon", "values": ["physio", "surgical"]}]
+    assert settings["scoring"] == {"feedback_slots": of_lexicon, "Feedback slots": of_lexicon}
     assert settings["prediction"] == [{"name": "sampling.num_frames", "values": [8, 16]}]
     verdict = comparison.record["verdict"]
     assert "Feedback, slot by slot was not scored alike (lexicon physio against surgical)" in verdict["headline"]
@@ -157,13 +157,16 @@ def test_other_questions_frames_and_places_of_subtitles_are_counted(tmp_path):
             make_record(0, question="What now?"),
             make_record(1, **shown),
             make_record(2, subtitles={"place": "between", "num_lines": 1}),
-            *[make_record(number) for number in range(3, 24)],
+            make_record(3, sound={"requested_s": 4.0, "delivered_s": 2.5}),
+            *[make_record(number) for number in range(4, 24)],
         ],
     )
 
     record = compare_runs(plain, other, FAST).record
 
-    assert [record["settings"][f"num_other_{what}"] for what in ("question", "frames", "subtitles")] == [1, 1, 1]
+    others = [record["settings"][f"num_other_{what}"] for what in ("question", "frames", "sound", "subtitles")]
+    assert others == [1, 1, 1, 1]
+    assert "In 1 shared sample other sound, or none, was played." in record["verdict"]["sentences"]
     assert "In 1 shared sample another question was put." in record["verdict"]["sentences"]
 
 

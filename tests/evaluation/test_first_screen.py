@@ -343,3 +343,46 @@ def test_more_clips_than_can_be_looked_at_unasked_are_said_not_to_be(tmp_path):
     message = check(score_predictions(run.path, FAST).metrics, "leakage")["message"]
 
     assert "Near-duplicates were not looked for: there are 412 clips, and more than 400 are looked at with" in message
+
+
+def test_what_was_shown_asked_and_scored_with_is_said_in_words(tmp_path):
+    heard = {"sound": {"requested_s": 4.0, "delivered_s": 2.5}}
+    read = {"subtitles": {"place": "between", "num_lines": 1}}
+    run = write_run(
+        tmp_path, [make_record(0, **heard), make_record(1, **read), *(make_record(n) for n in range(2, 24))]
+    )
+    run.recipe.write_text("sampling: {kind: uniform, num_frames: 8, fps: null}\nmax_side_px: null\n", encoding="utf-8")
+
+    result = score_predictions(run.path, FAST.model_copy(update={"lexicon": "surgical"}))
+
+    assert result.metrics["setup"]["num_heard"] == 1
+    assert result.metrics["setup"]["subtitles"] == {"between": 1}
+    assert result.metrics["setup"]["scored_with"]["lexicon"] == "surgical"
+    shown, asked, scored = (
+        next(told for told in result.metrics["verdict"]["sentences"] if told.startswith(word))
+        for word in ("Shown:", "Asked:", "Scored with:")
+    )
+    assert "8 asked for, 8 shown" in shown
+    assert "sound in 1 of 24 answers, 2.5 s in all" in shown
+    assert shown.endswith("subtitles between the frames in 1 of 24.")
+    assert asked == "Asked: one question, with sampling.kind uniform, sampling.num_frames 8."
+    assert scored.startswith("Scored with: protocol feedback, vidtune ")
+    assert "lexicon surgical" in scored
+    assert all(told in result.to_text() for told in (shown, asked, scored))
+
+
+def test_what_was_not_shown_or_not_told_is_said_to_be(tmp_path):
+    plain = evaluate(tmp_path / "plain", [make_record(n) for n in range(24)])
+    foreign = evaluate(tmp_path / "foreign", [make_record(n, frames=["a.jpg"]) for n in range(24)])
+
+    assert "; no sound; no subtitles.\n" in plain.to_text()
+    assert "Asked: one question, with settings that no recipe tells." in plain.to_text()
+    assert "Shown: frames: not told by the records.\n" in foreign.to_text()
+
+
+def test_values_of_the_whole_set_tell_what_they_were_scored_with(tmp_path):
+    corpus = evaluate(tmp_path, [make_record(n) for n in range(24)]).metrics["corpus"]
+
+    assert corpus["contradiction_share"]["scored_with"]["lexicon"] == "physio"
+    assert set(corpus["error_f1_micro"]["scored_with"]) == {"catalogue", "wordings"}
+    assert all("scored_with" in row for row in corpus.values())

@@ -9,11 +9,10 @@ from nltk.tokenize import NLTKWordTokenizer
 from tests.metrics import full_wordnet
 
 from vidtune.metrics import meteor, meteor_of_words, meteor_words
-from vidtune.metrics.meteor import _PLAIN, _split_sentence
+from vidtune.metrics.meteor import _PLAIN, _SPLIT_BY_NLTK, _split_sentence
 from vidtune.metrics.wordnet import synonyms_of
 from vidtune.metrics.wordnet.build_table import build_table
 
-QUOTE = '"'
 GOLDEN = json.loads(Path(__file__).with_name("nltk_meteor.json").read_text(encoding="utf-8"))
 needs_wordnet = pytest.mark.skipif(not full_wordnet.is_installed(), reason="Debian's wordnet-base is not installed")
 
@@ -100,32 +99,44 @@ def test_what_nltk_splits_specially_is_split_so(sentence):
     assert _split_sentence(sentence) == NLTKWordTokenizer().tokenize(sentence)
 
 
-def test_sentences_with_quotation_marks_take_the_short_way_to_the_same_words():
+WORDS = (
+    "squats keep It's don't 5 3.5 (arm) can't 100% cat-cow e.g cannot ( x) knees dogs n t 's 'em tis I'm O'Brien"
+).split()
+
+
+def takes_the_short_way(sentence):
+    return _PLAIN.fullmatch(sentence) is not None and _SPLIT_BY_NLTK.search(sentence) is None
+
+
+@pytest.mark.parametrize("quote", ['"', "'"])
+def test_sentences_with_quotation_marks_are_split_as_nltk_splits_them(quote):
     rng, tokenize = random.Random(1), NLTKWordTokenizer().tokenize
-    words = [
-        "squats",
-        "keep",
-        "It's",
-        "don't",
-        "5",
-        "3.5",
-        "(arm)",
-        "can't",
-        "100%",
-        "cat-cow",
-        "e.g",
-        "cannot",
-        "(",
-        "x)",
-    ]
-    num_quoted = 0
-    for _ in range(1500):
-        parts = [
-            rng.choice(("", "", QUOTE)) + rng.choice(words) + rng.choice(("", "", QUOTE, f",{QUOTE}", f"{QUOTE},", ";"))
-            for _ in range(rng.randrange(1, 7))
-        ]
-        sentence = " ".join(parts) + rng.choice(["", ".", "!", "." + QUOTE, QUOTE + ".", "?" + QUOTE])
+    num_short = 0
+    for _ in range(3000):
+        opening, closing = (
+            ("", "", "", quote, f"({quote}"),
+            ("", "", "", quote, f",{quote}", f"{quote},", f"{quote})", ";"),
+        )
+        size = rng.randrange(1, 6)
+        parts = [rng.choice(opening) + rng.choice(WORDS) + rng.choice(closing) for _ in range(size)]
+        sentence = " ".join(parts) + rng.choice(["", ".", "!", f".{quote}", f"{quote}.", f"?{quote}"])
 
         assert _split_sentence(sentence) == tokenize(sentence), sentence
-        num_quoted += QUOTE in sentence and _PLAIN.fullmatch(sentence) is not None
-    assert num_quoted > 300
+        num_short += quote in sentence and takes_the_short_way(sentence)
+    assert num_short > 300
+
+
+@pytest.mark.parametrize(
+    "sentence",
+    [
+        "Keep 'em up.",
+        "He said 'knees out', and meant it.",
+        "Your 'squat' isn't one (see 'form').",
+        "The knees' place is over the toes.",
+        "Say 'stop!'",
+        "'Good' is not 'good enough.'",
+    ],
+)
+def test_single_quotation_marks_need_no_nltk(sentence):
+    assert takes_the_short_way(sentence)
+    assert _split_sentence(sentence) == NLTKWordTokenizer().tokenize(sentence)

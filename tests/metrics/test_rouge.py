@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rouge_score.rouge_scorer import RougeScorer
 
-from vidtune.metrics import rouge_l
+from vidtune.metrics import rouge_l, rouge_n
 from vidtune.metrics.rouge import longest_common_subsequence
 
 REFERENCE = RougeScorer(["rougeL"], use_stemmer=False)
@@ -45,3 +45,13 @@ def test_an_empty_text_scores_zero_not_one():
 
 def test_the_opposite_advice_still_scores_high_which_is_why_it_is_not_the_only_score():
     assert rouge_l("squats - knees cave inwards", "squats - knees cave outwards") == 0.75
+
+
+@pytest.mark.parametrize("text", ["", "knees", "knees in", "knees in, knees out", "Knees IN!"])
+@pytest.mark.parametrize("order", [1, 2])
+def test_a_text_and_its_like_score_as_in_rouge_score_where_it_has_so_many_words(text, order):
+    name = f"rouge{order}"
+    for other in (text, text.lower(), f"{text} out"):
+        expected = RougeScorer([name], use_stemmer=False).score(other, text)[name].fmeasure
+
+        assert rouge_n(text, other, order) == pytest.approx(expected, abs=1e-9)

@@ -1,15 +1,18 @@
 import itertools
+import random
 import re
 import statistics
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from tests.metrics.plain_slots import read_plainly
 
 from vidtune.metrics import ExerciseCatalogue
-from vidtune.metrics.slots import Advice, lexicons, read_feedback, score_feedback
+from vidtune.metrics.slots import Advice, FeedbackSlots, lexicons, read_feedback, score_feedback
 from vidtune.metrics.slots._grammar import CLAUSE_END, RULES
 from vidtune.metrics.slots._read import _read_clause
+from vidtune.metrics.slots._slots import AdviceIndex
 from vidtune.metrics.slots._words import Told
 from vidtune.packs.physio.exercises import exercises
 
@@ -174,13 +177,10 @@ def test_every_wording_agrees_fully_with_itself():
 
 
 # What texts are made of here: words that rules and lexicons know, and what can stand around them.
-PIECES = st.sampled_from(
-    [
-        *"don't not no never back knees left right (left) both too far very slight a bit over your head".split(),
-        *("n't", "x'n't", "and then", "so that", "push", "sit", "ｂack", "İ", "_not", "éno", "Ünever", "'", "-", "’"),
-        *(" ", "  ", ", ", ", and ", ". ", "; ", "\n", "\t", "\x1c", "\u2028", " and ", " but ", ",which", ".."),
-    ]
-)
+PLAIN_WORDS = "don't not no never back knees left right (left) both too far very slight a bit over your head".split()
+ODD_WORDS = ["n't", "x'n't", "and then", "so that", "push", "sit", "ｂack", "İ", "_not", "éno", "Ünever", "'", "-", "’"]
+BREAKS = [" ", "  ", ", ", ", and ", ". ", "; ", "\n", "\t", "\x1c", "\u2028", " and ", " but ", ",which", ".."]
+PIECES = st.sampled_from([*PLAIN_WORDS, *ODD_WORDS, *BREAKS])
 TEXTS = st.lists(PIECES, max_size=14).map(" ".join) | st.lists(PIECES, max_size=20).map("".join) | st.text(max_size=40)
 
 
@@ -216,3 +216,74 @@ def test_a_clause_that_is_remembered_reads_as_one_that_is_not(text):
     _read_clause.cache_clear()
 
     assert read(text) == remembered
+
+
+# What rules of a clause go by, and words that show only once others are taken away.
+RULE_WORDS = (
+    "do not avoid stop please now try to you can should must let the his lower back sit lean go come away from with"
+    " until them it they isn't quite enough high low wide close straight is in (over your toes) closer together upper"
+    " somewhat back'arm over-your x'arm back's knee_s knees-in 5'2 a'b'c don’t DON'T Knees ſ not\u00a0low toes. butt"
+    " sofa there"
+).split()
+
+
+def words_of(lexicon):
+    """Return the words of a lexicon; those with any ending have some."""
+    names = (lexicon.parts, lexicon.errors, lexicon.directions, lexicon.actions, {"": lexicon.praise})
+    patterns = [pattern for entries in names for several in entries.values() for pattern in several]
+    whole = [pattern.replace("*", ending) for pattern in patterns for ending in ("", "ing", "'s")]
+    return [*whole, *lexicon.idioms, *lexicon.degrees]
+
+
+def write_text(rng, known):
+    """Return a text of words that mean something, in no order that means much."""
+    words = []
+    for _ in range(rng.randrange(1, 20)):
+        of = rng.choices((known, RULE_WORDS, PLAIN_WORDS, ODD_WORDS, ["x", "10"]), (6, 5, 2, 1, 2))[0]
+        words += [rng.choice(of), " " if rng.random() < 0.7 else rng.choice(BREAKS)]
+    return rng.choice(("", "squats - ", "tricep stretch (right arm) - ")) + "".join(words)
+
+
+def exchange_words(rng, text, known):
+    """Return a text with some words exchanged for words that mean something."""
+    words = text.split()
+    return " ".join(rng.choice(known) if rng.random() < 0.2 else word for word in words)
+
+
+@pytest.mark.parametrize("name", lexicons.names())
+def test_every_text_is_read_as_the_plain_reader_reads_it(name):
+    rng, lexicon, catalogue = random.Random(name), lexicons.get(name), ExerciseCatalogue(("squats", "tricep stretch"))
+    known = words_of(lexicon)
+    written = [
+        f"squats - {seen} {fix}"
+        for exercise in exercises.names()
+        for entry in exercises.get(exercise).faults.values()
+        for seen, fix in zip(entry.seen, entry.fix, strict=False)
+    ]
+    texts = [write_text(rng, known) for _ in range(400)] + [exchange_words(rng, text, known) for text in written]
+
+    for text in texts:
+        assert read_feedback(text, lexicon, catalogue) == read_plainly(text, lexicon, catalogue), text
+    assert sum(bool(read(text, lexicon).advice) for text in texts) > len(texts) / 2
+
+
+@given(TEXTS)
+def test_odd_texts_are_read_as_the_plain_reader_reads_them(text):
+    assert read(text) == read_plainly(f"squats - {text}", PHYSIO)
+
+
+def test_pieces_of_advice_are_compared_one_by_one():
+    """What the sets of an index answer at once is what comparing every piece with every other answers."""
+    rng = random.Random(4)
+    said = [Advice(part, way) for part in ("", "knees", "hips") for way in ("up", "down", "inwards")]
+
+    def is_same(one, other):
+        return one.direction == other.direction and (one.part == other.part or "" in (one.part, other.part))
+
+    for _ in range(300):
+        first, second = (frozenset(rng.sample(said, rng.randrange(5))) for _ in range(2))
+        missing = AdviceIndex(first).not_given_by(AdviceIndex(second))
+        assert set(missing) == {one for one in first if not any(is_same(one, other) for other in second)}
+        found = score_feedback(FeedbackSlots(advice=first), FeedbackSlots(advice=second), PHYSIO)
+        turned = {Advice(part, PHYSIO.opposites[way]) for part, way in missing}
+        assert found.is_contradiction == any(is_same(one, other) for one in turned for other in second)

@@ -19,6 +19,7 @@ from vidtune.core.registry import Registry, parts_in_folder
 from vidtune.evaluation._config import EvaluateConfig
 from vidtune.evaluation._predictions import Prediction
 from vidtune.evaluation._scorer import ScoringContext
+from vidtune.evaluation._settings import scored_with
 from vidtune.metrics import Interval, bootstrap_totals, percentile_interval
 
 Floats = NDArray[np.float64]
@@ -28,7 +29,8 @@ class CorpusMetric(Protocol):
     """A metric of a set of answers.
 
     It may also have ``describe(rows_ns) -> dict[str, float]`` for numbers that sums do not give, such as a median;
-    those have no interval. And ``curves(texts, samples, context, rows_ns)`` for what is drawn and not printed, a
+    those have no interval. ``settings``, as in ``SampleMetric``: the fields of ``ScoringContext`` that its numbers
+    depend on. And ``curves(texts, samples, context, rows_ns)`` for what is drawn and not printed, a
     ``dict[str, list[dict[str, float]]]`` of points by the name of the curve.
     """
 
@@ -86,7 +88,8 @@ def corpus_block(
             raise BadUsage(str(exc), "Name corpus metrics that there are.") from exc
         rows_ns = metric.rows(texts, samples, context, values) if samples else None
         if rows_ns is not None:
-            block |= _rows_of(metric, rows_ns, clusters, config)
+            settings = {"scored_with": scored_with(metric, context)}
+            block |= {key: row | settings for key, row in _rows_of(metric, rows_ns, clusters, config).items()}
             draw = getattr(metric, "curves", None)
             curves |= draw(texts, samples, context, rows_ns) if draw else {}
     return block, curves

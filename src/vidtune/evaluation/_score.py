@@ -33,8 +33,10 @@ from vidtune.evaluation._protocol import ScoringProtocol, find_protocol
 from vidtune.evaluation._reference import ReferenceSet, find_pack, find_reference
 from vidtune.evaluation._scorer import SampleMetric, Score, ScoringContext, metrics_named
 from vidtune.evaluation._settings import scored_with
+from vidtune.evaluation._setup import setup_block
 from vidtune.evaluation._slices import always_answered_alike, single_answer_block
 from vidtune.evaluation._trust import run_checks
+from vidtune.evaluation._undisturbed import without_garbage_collection
 from vidtune.evaluation._verdict import write_verdict
 from vidtune.evaluation.scorers.exercise_identification import true_exercise
 from vidtune.metrics import collect_wordings, derive_catalogue
@@ -72,6 +74,7 @@ class EvaluationResult:
         return result_text(self.metrics)
 
 
+@without_garbage_collection()
 def score_predictions(
     source: Path, config: EvaluateConfig | None = None, *, progress: Progress = silent
 ) -> EvaluationResult:
@@ -105,10 +108,12 @@ def score_predictions(
     records = _score_records(file.predictions, scored)
     replace_log(file.run.scores, records)
     looked = look_for_copies(file.predictions, reference, file.run, config.near_copies, progress)
-    metrics = _summarise(file, reference, scored, records, config, protocol, context, looked)
-    metrics["protocol"] = name
-    metrics["vidtune"] = version("vidtune")
-    metrics["bert_precision"] = config.bert_precision if config.with_bert else None
+    rules = {
+        "protocol": name,
+        "vidtune": version("vidtune"),
+        "bert_precision": config.bert_precision if config.with_bert else None,
+    }
+    metrics = _summarise(file, reference, scored, records, config, protocol, context, looked, rules) | rules
     write_json(file.run.metrics, metrics)
     return EvaluationResult(file.run.metrics, file.run.scores, metrics)
 
@@ -234,6 +239,7 @@ def _summarise(
     protocol: ScoringProtocol,
     context: ScoringContext,
     looked: tuple[NearCopies | None, str],
+    rules: dict[str, str | None],
 ) -> dict[str, Any]:
     answered = file.answered
     cluster, clusters = choose_clusters(answered or file.predictions)
@@ -293,6 +299,7 @@ def _summarise(
         "per_class": classes.get("exercise", {}).get("per_class", []),
         "confusion": classes.get("exercise", {}).get("confusion"),
         "classification": classes,
+        "setup": setup_block(file.run, answered, [*rows.values(), *corpus.values()], rules),
         "frames": frames_block(answered),
         "timing": timing_block(answered, clusters[: len(answered)], config),
         "probe": probe if probe is not None and probe["predictions_sha256"] == file.sha256 else None,

@@ -12,6 +12,7 @@ from vidtune.evaluation._predictions import Prediction
 from vidtune.evaluation._reference import read_recipe
 
 if TYPE_CHECKING:
+    from vidtune.evaluation._corpus import CorpusMetric
     from vidtune.evaluation._scorer import SampleMetric, ScoringContext
 
 _ASKING = ("sampling", "generation", "max_side_px", "augment", "condition", "quantization")
@@ -21,7 +22,7 @@ _ASKING_WITHIN = {"data": ("subtitles", "subtitle_place"), "model": ("max_pixels
 _NUM_HASH = 12
 
 
-def scored_with(metric: SampleMetric, context: ScoringContext) -> dict[str, str]:
+def scored_with(metric: SampleMetric | CorpusMetric, context: ScoringContext) -> dict[str, str]:
     """Return what a metric's numbers depend on besides the texts: names are kept, and hashes of what is large."""
     values = {name: getattr(context, name) for name in getattr(metric, "settings", ())}
     return {
@@ -43,19 +44,22 @@ def differing_settings(
     """
     metrics = [read_json(run.metrics) for run in runs]
     by_metric: dict[str, Any] = {}
-    for name, first in metrics[0]["metrics"].items():
-        rows = [first, *(one["metrics"].get(name) for one in metrics[1:])]
+    # The values of one corpus metric are scored alike, and are told of once.
+    known = [one["metrics"] | {row["family"]: row for row in (one.get("corpus") or {}).values()} for one in metrics]
+    for name, first in known[0].items():
+        rows = [first, *(one.get(name) for one in known[1:])]
         if all(row is not None for row in rows):
             found = _differing([row.get("scored_with") or {} for row in rows])
             by_metric |= {name: found} if found else {}
-    asked = [_asked_with(run) for run in runs]
+    asked = [asked_with(run) for run in runs]
     return {
         "scoring": by_metric,
         "protocol": _differing([{key: one[key] for key in ("protocol", "vidtune") if key in one} for one in metrics]),
         "prediction": _differing(asked) if all(asked) else [],
         "num_other_question": sum(len({one[name].question for one in samples}) > 1 for name in shared),
         "num_other_frames": sum(len({_num_frames(one[name]) for one in samples} - {None}) > 1 for name in shared),
-        "num_other_subtitles": sum(len({_subtitles(one[name]) for one in samples}) > 1 for name in shared),
+        "num_other_sound": sum(len({sound_of(one[name]) for one in samples}) > 1 for name in shared),
+        "num_other_subtitles": sum(len({subtitles_of(one[name]) for one in samples}) > 1 for name in shared),
     }
 
 
@@ -79,21 +83,16 @@ def describe_settings(found: Mapping[str, Any], labels: Mapping[str, str]) -> li
     for key, what in (
         ("num_other_question", "another question was put"),
         ("num_other_frames", "another number of frames was shown"),
+        ("num_other_sound", "other sound, or none, was played"),
         ("num_other_subtitles", "subtitles stood elsewhere in the prompt"),
     ):
-        if found[key]:
+        if found.get(key):
             told.append(f"In {found[key]:,} shared sample{'s' * (found[key] != 1)} {what}.")
     return told
 
 
-def _differing(known: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
-    """Return the settings that all of ``known`` have and that are not the same in all."""
-    names = [name for name in known[0] if all(name in others for others in known[1:])]
-    values = {name: [one[name] for one in known] for name in names}
-    return [{"name": name, "values": of} for name, of in values.items() if any(one != of[0] for one in of[1:])]
-
-
-def _asked_with(run: RunDirectory) -> dict[str, Any]:
+def asked_with(run: RunDirectory) -> dict[str, Any]:
+    """Return the settings of a run's recipe that change answers and are not the model; empty where it has none."""
     recipe = read_recipe(run)
     kept = {name: recipe[name] for name in _ASKING if name in recipe}
     for section, names in _ASKING_WITHIN.items():
@@ -101,6 +100,26 @@ def _asked_with(run: RunDirectory) -> dict[str, Any]:
         kept |= {f"{section}.{name}": inside[name] for name in names if isinstance(inside, dict) and name in inside}
     # Where the folder of subtitles lies is no difference.
     return {name: bool(value) if name == "data.subtitles" else value for name, value in _flatten(kept, "")}
+
+
+def sound_of(sample: Prediction) -> float | None:
+    """Return the seconds of sound that the model heard with a sample, as its record says; None for none."""
+    heard = sample.record.get("sound")
+    seconds = heard.get("delivered_s") if isinstance(heard, Mapping) else None
+    return float(seconds) if isinstance(seconds, int | float) else None
+
+
+def subtitles_of(sample: Prediction) -> Any:
+    """Return where subtitles stood in the prompt of a sample; None where there were none."""
+    shown = sample.record.get("subtitles")
+    return shown.get("place") if isinstance(shown, Mapping) else None
+
+
+def _differing(known: Sequence[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """Return the settings that all of ``known`` have and that are not the same in all."""
+    names = [name for name in known[0] if all(name in others for others in known[1:])]
+    values = {name: [one[name] for one in known] for name in names}
+    return [{"name": name, "values": of} for name, of in values.items() if any(one != of[0] for one in of[1:])]
 
 
 def _flatten(values: Mapping[str, Any], prefix: str) -> list[tuple[str, Any]]:
@@ -112,11 +131,6 @@ def _flatten(values: Mapping[str, Any], prefix: str) -> list[tuple[str, Any]]:
 
 def _num_frames(sample: Prediction) -> Any:
     return (sample.frames or {}).get("delivered")
-
-
-def _subtitles(sample: Prediction) -> Any:
-    shown = sample.record.get("subtitles")
-    return shown.get("place") if isinstance(shown, Mapping) else None
 
 
 def _listed(settings: Sequence[Mapping[str, Any]]) -> str:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from vidtune.evaluation._frames_seen import describe_frames
 from vidtune.evaluation._predictions import describe_unfinished
 from vidtune.evaluation._probe_words import probe_text
+from vidtune.evaluation._setup import describe_setup
 from vidtune.evaluation._slices import headline_row
 
 _MARKS = {"ok": "ok  ", "warn": "warn", "fail": "FAIL"}
@@ -25,8 +25,7 @@ def result_text(metrics: dict[str, Any]) -> str:
             else ""
         )
     )
-    if metrics["frames"] is not None:
-        lines.append(describe_frames(metrics["frames"]))
+    lines += describe_setup(metrics["setup"])
     lines += _score_lines(metrics["metrics"])
     lines += _corpus_lines(metrics["corpus"]) + _group_lines(metrics["groups"])
     lines += _refusal_lines([*metrics["metrics"].values(), *metrics["corpus"].values(), *metrics["groups"]])

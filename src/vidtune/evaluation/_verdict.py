@@ -7,6 +7,7 @@ from typing import Any
 
 from vidtune.evaluation._aggregate import is_clearly_above
 from vidtune.evaluation._predictions import describe_unfinished
+from vidtune.evaluation._setup import describe_setup
 from vidtune.evaluation._slices import headline_row
 
 
@@ -40,6 +41,7 @@ def write_verdict(
     sentences += [_describe(row) for row in scores if row["judges_content"]]
     likenesses = [row for row in scores if not row["judges_content"]]
     sentences += [_text_scores(likenesses)] if likenesses else []
+    sentences += describe_setup(metrics["setup"])
     sentences += [_trust(problems, warnings)]
     if pack:
         sentences.append("Generated clips show that the machinery works; they do not show how real people would fare.")

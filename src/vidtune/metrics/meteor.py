@@ -13,11 +13,18 @@ _SENTENCE_END = re.compile(r"""(?<=[.!?])(["')\]]*)\s+(?=["'(\[]*[A-Z0-9])""")
 _WORD = (
     r"(?:[A-Za-z0-9/()%-]|(?<=[A-Za-z0-9])[.](?=[A-Za-z0-9]))+(?:(?<=[A-Za-z])'(?:[smdt]|ll|re|ve)(?![A-Za-z0-9/(%-]))?"
 )
-_MAYBE_QUOTED = rf'"?{_WORD}(?:,?")?'
-_PLAIN = re.compile(rf'{_MAYBE_QUOTED}(?:[,;:]? {_MAYBE_QUOTED})*[.!?]?"?')
+_MAYBE_QUOTED = rf"""\(?["']?{_WORD}(?:,?["'])?\)?"""
+_PLAIN = re.compile(rf"""{_MAYBE_QUOTED}(?:[,;:]? {_MAYBE_QUOTED})*[.!?]?["']?""")
 _OPENING_QUOTE = re.compile(r'(?:^|(?<=[ (]))"')
-_SPLIT_BY_NLTK = re.compile(r"--|\b(?:cannot|gimme|gonna|gotta|lemme|wanna)\b", re.IGNORECASE)
-_PUNCTUATION = re.compile(r'([(),!?;:%]|[.](?="?$))')
+_OPENING_SINGLE = re.compile(r"(?<![A-Za-z0-9])'(?=[A-Za-z0-9])")
+_CLOSING_SINGLE = re.compile(r"(?<=[^' ])'(?= )")
+_SPLIT_BY_NLTK = re.compile(
+    # Two quotation marks, a contraction before one, what looks like a contraction after one; then words of two words.
+    r"""["']{2}|[A-Za-z]'[A-Za-z]+['"]|(?<![A-Za-z0-9])'(?:[smtdn]|ll|re|ve|tis|twas)(?![A-Za-z0-9])"""
+    r"|--|\b(?:cannot|gimme|gonna|gotta|lemme|wanna|d'ye|more'n)\b",
+    re.IGNORECASE,
+)
+_PUNCTUATION = re.compile(r"""([(),!?;:%]|[.](?=["']?$))""")
 _CONTRACTION = re.compile(r"(?<=[^' ])('[smd]|'ll|'re|'ve|n't)(?= )")
 _RECALL_WEIGHT, _CHUNK_POWER, _CHUNK_WEIGHT = 0.9, 3.0, 0.5
 
@@ -70,11 +77,13 @@ def meteor_words(text: str) -> tuple[str, ...]:
 
 def _split_sentence(sentence: str) -> list[str]:
     # nltk runs some thirty substitutions over every sentence; in one of plain words most have nothing to do.
-    if _PLAIN.fullmatch(sentence) and '""' not in sentence and not _SPLIT_BY_NLTK.search(sentence):
-        opened = _OPENING_QUOTE.sub("`` ", sentence) if '"' in sentence else sentence
-        apart = _PUNCTUATION.sub(r" \1 ", opened).replace('"', " '' ") + " "
-        return (_CONTRACTION.sub(r" \1", apart) if "'" in apart else apart).split()
-    return _tokenizer()(sentence)
+    if not _PLAIN.fullmatch(sentence) or _SPLIT_BY_NLTK.search(sentence):
+        return _tokenizer()(sentence)
+    opened = _OPENING_QUOTE.sub("`` ", sentence) if '"' in sentence else sentence
+    if "'" not in sentence:
+        return _PUNCTUATION.sub(r" \1 ", opened).replace('"', " '' ").split()
+    apart = _PUNCTUATION.sub(r" \1 ", _OPENING_SINGLE.sub("' ", opened)).replace('"', " '' ") + " "
+    return _CONTRACTION.sub(r" \1", _CLOSING_SINGLE.sub(" '", apart)).split()
 
 
 def _align(predicted: list[str], expected: list[str]) -> list[tuple[int, int]]:
@@ -132,7 +141,7 @@ def _count_chunks(matches: list[tuple[int, int]]) -> int:
 
 @cache
 def _tokenizer() -> Callable[[str], list[str]]:
-    # Imported on first use: nltk takes a second, and few texts hold what needs it, such as single quotation marks.
+    # Imported on first use: nltk takes a second, and few texts hold what needs it, such as typographic quotation marks.
     from nltk.tokenize import NLTKWordTokenizer
 
     tokenize: Callable[[str], list[str]] = NLTKWordTokenizer().tokenize

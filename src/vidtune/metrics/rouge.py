@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import lru_cache
 
 _ALPHANUMERIC = re.compile(r"[a-z0-9]+")
+_NUM_TEXTS = 4_096
+"""How many texts are kept counted: a fixed answer is compared with thousands, and models repeat themselves."""
 
 
 def rouge_l(prediction: str, reference: str) -> float:
@@ -26,7 +28,9 @@ def rouge_l(prediction: str, reference: str) -> float:
     predicted, expected = _words(prediction), _words(reference)
     if not predicted or not expected:
         return 0.0
-    common = longest_common_subsequence(predicted, expected)
+    if predicted == expected:
+        return 1.0
+    common = _num_in_order(_places(prediction), len(predicted), expected)
     if common == 0:
         return 0.0
     precision, recall = common / len(predicted), common / len(expected)
@@ -43,7 +47,10 @@ def rouge_n(prediction: str, reference: str, order: int) -> float:
         >>> rouge_n("knees cave inwards", "knees cave outwards", 2)
         0.5
     """
-    predicted, expected = _ngrams(_words(prediction), order), _ngrams(_words(reference), order)
+    said, wanted = _words(prediction), _words(reference)
+    if said == wanted:
+        return float(len(said) >= order)
+    predicted, expected = _ngrams(said, order), _ngrams(wanted, order)
     common = _num_shared(predicted, expected)
     if not common:
         return 0.0
@@ -80,20 +87,37 @@ def longest_common_subsequence(first: Sequence[str], second: Sequence[str]) -> i
     Bit-parallel: one machine operation per word of ``second`` for every 64 words of ``first``.
     Source: Hyyrö, "Bit-parallel LCS-length computation revisited" (2004).
     """
-    positions: dict[str, int] = {}
-    for index, word in enumerate(first):
-        positions[word] = positions.get(word, 0) | (1 << index)
-    ones = (1 << len(first)) - 1
+    return _num_in_order(_bits_by_word(first), len(first), second)
+
+
+def _num_in_order(bits_by_word: Mapping[str, int], num_words: int, second: Sequence[str]) -> int:
+    ones = (1 << num_words) - 1
     row = ones
-    for word in second:
-        matches = row & positions.get(word, 0)
-        row = ((row + matches) | (row - matches)) & ones
-    return len(first) - row.bit_count()
+    for bits in map(bits_by_word.get, second):
+        if bits:
+            matches = row & bits
+            row = ((row + matches) | (row - matches)) & ones
+    return num_words - row.bit_count()
+
+
+def _bits_by_word(words: Sequence[str]) -> dict[str, int]:
+    """Return, for each word, a number with a bit for each of its places."""
+    found: dict[str, int] = {}
+    bit = 1
+    for word in words:
+        found[word] = found.get(word, 0) | bit
+        bit <<= 1
+    return found
 
 
 @lru_cache(maxsize=50_000)
 def _words(text: str) -> tuple[str, ...]:
     return tuple(_ALPHANUMERIC.findall(text.lower()))
+
+
+@lru_cache(maxsize=_NUM_TEXTS)
+def _places(text: str) -> Mapping[str, int]:
+    return _bits_by_word(_words(text))
 
 
 def _ngrams(words: tuple[str, ...], order: int) -> Sequence[object]:

@@ -18,6 +18,7 @@ class ErrorDetection:
     """Truth is ``errors`` of a sample, several or none; predicted is the error that the answer is read to name."""
 
     label: str = "Form errors"
+    settings: tuple[str, ...] = ("catalogue", "wordings")
 
     def rows(
         self,

@@ -22,6 +22,7 @@ class FeedbackSlotMeans:
     """See ``vidtune.metrics.slots.score_feedback``. A slot's mean is over the answers it applies to."""
 
     label: str = "Feedback slots"
+    settings: tuple[str, ...] = ("lexicon", "catalogue")
 
     def rows(
         self,

@@ -30,6 +30,7 @@ class Retrieval:
     """See ``vidtune.metrics.best_ranks``. A video found by several captions counts by its best-ranked one."""
 
     label: str = "Retrieval"
+    settings: tuple[str, ...] = ("bert_precision",)
 
     def rows(
         self,

@@ -12,6 +12,7 @@ from vidtune.metrics import Thresholds
 from vidtune.metrics.slots import FeedbackSlots, Lexicon, lexicons, score_feedback
 
 SLOTS = ("exercise", "body_part", "error", "direction", "laterality", "severity", "correction")
+_FIELDS = tuple((slot, f"slot_{slot}") for slot in SLOTS)
 
 
 @dataclass(frozen=True)
@@ -45,7 +46,7 @@ def _score(predicted: FeedbackSlots, reference: FeedbackSlots, lexicon: Lexicon)
     scores = score_feedback(predicted, reference, lexicon)
     fields = {
         "feedback_slots": scores.total,
-        **{f"slot_{slot}": scores.by_slot[slot] for slot in SLOTS},
+        **{field: scores.by_slot[slot] for slot, field in _FIELDS},
         "num_hallucinated": scores.num_hallucinated,
         "num_missed": scores.num_missed,
         "is_contradiction": scores.is_contradiction,

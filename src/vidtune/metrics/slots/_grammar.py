@@ -11,9 +11,11 @@ CLAUSE_END = re.compile(
     r"[.;!?:,\s](?:(?<=[.;!?:\n])[.;!?:\n]*|(?<=,)\s*(?:and|but|so|then|which)?\s*"
     r"|(?<=\s)\s*(?:and then|and|but|so that|so|then|while|because|although|instead)\s+)"
 )
-OPENING = re.compile(
-    r"^(?:please|now|also|next|just|instead|and|but|so|then|you can|you could|try to|try|to|always|do|simply)\s+"
-)
+_OPENINGS = "please|now|also|next|just|instead|and|but|so|then|you can|you could|try to|try|to|always|do|simply"
+OPENING = re.compile(rf"^(?:{_OPENINGS})\s+")
+OPENING_WORDS = frozenset(phrase.split()[0] for phrase in _OPENINGS.split("|"))
+"""One of them stands first where an opening does."""
+
 PRONOUN = re.compile(r"\b(?:them|it|they|these|this|those)\b")
 BACK = re.compile(r"\bback\b")
 BEGINS_WITH_NEGATION = re.compile(r"(?:please\s+)?(?:do not|don't|dont|avoid|stop|never)\b")

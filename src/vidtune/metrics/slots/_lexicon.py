@@ -54,6 +54,11 @@ class Lexicon:
     """Errors, and ``part/direction`` pairs of the advice against them, that can do harm."""
 
     @cached_property
+    def harms(self) -> frozenset[tuple[str, ...]]:
+        """The parts and directions of ``safety``."""
+        return frozenset(tuple(pair.split("/")) for pair in self.safety if "/" in pair)
+
+    @cached_property
     def part_words(self) -> Scanner:
         """Finds parts."""
         return Scanner(self.parts)

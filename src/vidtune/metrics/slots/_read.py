@@ -8,9 +8,8 @@ a finding back: "don't let your knees cave in" is advice, "your knees do not cav
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
-from functools import cached_property, lru_cache
+from collections.abc import Sequence, Set
+from functools import lru_cache
 from typing import NamedTuple
 
 from vidtune.metrics.exercise import ExerciseCatalogue, split_answer
@@ -22,6 +21,7 @@ from vidtune.metrics.slots._grammar import (
     NEGATION,
     NOT_A_PART,
     OPENING,
+    OPENING_WORDS,
     PRONOUN,
     REFERENCE,
     SEVERE,
@@ -30,92 +30,14 @@ from vidtune.metrics.slots._grammar import (
     SLIGHT,
 )
 from vidtune.metrics.slots._lexicon import Lexicon
-from vidtune.metrics.slots._words import Told
+from vidtune.metrics.slots._slots import Advice, FeedbackSlots
+from vidtune.metrics.slots._words import Found, Told
+
+_ABOUT_PARTS = NOT_A_PART.bit | REFERENCE.bit | BACK_AS_PART.bit
+"""Hints of rules by which a word for a part may stand for none, or another word for one."""
 
 _NUM_CLAUSES = 16_384
 """How many clauses are remembered: people and models repeat themselves by the phrase."""
-
-
-class Advice(NamedTuple):
-    """A part and the way it should go."""
-
-    part: str
-    """Empty where the text names none."""
-
-    direction: str
-
-
-class AdviceIndex:
-    """Pieces of advice by direction; one reading is compared with many others."""
-
-    def __init__(self, advice: Iterable[Advice]) -> None:
-        self.advice = frozenset(advice)
-        self._parts: dict[str, set[str]] = {}
-        for one in self.advice:
-            self._parts.setdefault(one.direction, set()).add(one.part)
-
-    def __contains__(self, one: Advice) -> bool:
-        """Whether the same advice is given; a part that is not named fits any."""
-        return self.sends(one.part, one.direction)
-
-    def __len__(self) -> int:
-        return len(self.advice)
-
-    def sends(self, part: str, direction: str) -> bool:
-        """Whether a part is sent that way."""
-        parts = self._parts.get(direction)
-        return parts is not None and (not part or part in parts or "" in parts)
-
-    def count(self, other: AdviceIndex) -> int:
-        """Return how many pieces of this advice are given by the other too."""
-        return sum(one in other for one in self.advice)
-
-
-@dataclass(frozen=True)
-class FeedbackSlots:
-    """What a piece of feedback says."""
-
-    exercise: str | None = None
-    parts: frozenset[str] = frozenset()
-    errors: frozenset[str] = frozenset()
-    """Errors that are found; not those that are denied."""
-
-    advice: frozenset[Advice] = frozenset()
-    """Of findings and instructions together."""
-
-    corrections: frozenset[Advice] = frozenset()
-    """Of instructions alone."""
-
-    sides: frozenset[str] = frozenset()
-    """``left``, ``right``, ``both``."""
-
-    severity: int | None = None
-    """1 slight, 2 severe; None where nothing is said."""
-
-    is_praise: bool = False
-    """Whether it finds nothing wrong and says so."""
-
-    @cached_property
-    def advised(self) -> AdviceIndex:
-        """``advice``, to look things up in."""
-        return AdviceIndex(self.advice)
-
-    @cached_property
-    def corrected(self) -> AdviceIndex:
-        """``corrections``, to look things up in."""
-        return AdviceIndex(self.corrections)
-
-
-@dataclass
-class _Reading:
-    """What has been read so far."""
-
-    parts: set[str] = field(default_factory=set)
-    errors: set[str] = field(default_factory=set)
-    advice: set[Advice] = field(default_factory=set)
-    corrections: set[Advice] = field(default_factory=set)
-    last_part: str = ""
-    has_praise: bool = False
 
 
 class _Clause(NamedTuple):
@@ -134,6 +56,9 @@ class _Clause(NamedTuple):
     names_parts: bool
 
 
+_NOTHING = _Clause((), frozenset(), frozenset(), False, False, False, False)
+
+
 def read_feedback(text: str, lexicon: Lexicon, catalogue: ExerciseCatalogue | None = None) -> FeedbackSlots:
     """Take a piece of feedback apart.
 
@@ -146,10 +71,30 @@ def read_feedback(text: str, lexicon: Lexicon, catalogue: ExerciseCatalogue | No
     """
     head, feedback = split_answer(text)
     lowered = feedback.lower()
-    reading = _Reading()
-    for clause in CLAUSE_END.split(lowered.replace("’", "'")):
-        if clause and (said := clause.strip()):
-            _add_clause(_read_clause(said, lexicon), reading)
+    parts: set[str] = set()
+    errors: set[str] = set()
+    advice: set[Advice] = set()
+    corrections: set[Advice] = set()
+    has_praise = False
+    last_part = ""
+    for piece in CLAUSE_END.split(lowered.replace("’", "'")):
+        said = piece.strip() if piece else ""
+        clause = _read_clause(said, lexicon) if said else _NOTHING
+        if clause is _NOTHING:
+            continue
+        has_praise |= clause.is_praise
+        if clause.is_over:
+            continue
+        if clause.parts:
+            last_part = clause.parts[0]
+        errors |= clause.errors
+        if clause.names_parts:
+            parts.update(clause.parts)
+        if clause.wanted:
+            given = [Advice(last_part, direction) for direction in clause.wanted]
+            advice.update(given)
+            if clause.is_instruction:
+                corrections.update(given)
     whole = f"{head} {feedback}".lower()
     hints = lexicon.vocabulary.hints_of(whole)
     sides = SIDE.pattern.findall(whole) if hints & SIDE.bit else ()
@@ -157,47 +102,69 @@ def read_feedback(text: str, lexicon: Lexicon, catalogue: ExerciseCatalogue | No
     is_slight = bool(hints & SLIGHT.bit) and SLIGHT.pattern.search(lowered) is not None
     return FeedbackSlots(
         exercise=catalogue.identify(text) if catalogue is not None else None,
-        parts=frozenset(reading.parts),
-        errors=frozenset(reading.errors),
-        advice=frozenset(reading.advice),
-        corrections=frozenset(reading.corrections),
+        parts=frozenset(parts),
+        errors=frozenset(errors),
+        advice=frozenset(advice),
+        corrections=frozenset(corrections),
         sides=frozenset(side for found in sides for side in found if side),
         severity=2 if is_severe else 1 if is_slight else None,
-        is_praise=reading.has_praise and not reading.advice and not reading.errors,
+        is_praise=has_praise and not advice and not errors,
     )
 
 
-def _add_clause(clause: _Clause, reading: _Reading) -> None:
-    reading.has_praise |= clause.is_praise
-    if clause.is_over:
-        return
-    owner = clause.parts[0] if clause.parts else reading.last_part
-    reading.errors |= clause.errors
-    advice = [Advice(owner, direction) for direction in clause.wanted]
-    if clause.names_parts:
-        reading.parts.update(clause.parts)
-    reading.advice.update(advice)
-    if clause.is_instruction:
-        reading.corrections.update(advice)
-    reading.last_part = owner
+class _Signs(NamedTuple):
+    """What stands in a clause; the same signs stand in many."""
+
+    parts: tuple[str, ...]
+    action: str | None
+    errors: tuple[str, ...]
+    directions: tuple[str, ...]
+    degrees: frozenset[str]
+    """Directions that "too high" and the like ask for."""
+
+    is_negated: bool
+    is_wish: bool
+    """Whether it says that something should be, or begins with what should not."""
+
+    has_praise: bool
 
 
 @lru_cache(maxsize=_NUM_CLAUSES)
 def _read_clause(clause: str, lexicon: Lexicon) -> _Clause:
-    told, directions = _take_idioms(Told(clause, lexicon.vocabulary), lexicon)
-    degrees, told = _take_degrees(told, lexicon)
-    parts = tuple(_find_parts(told, lexicon))
-    action = _leading_action(told.text, lexicon)
+    told = Told(clause, lexicon.vocabulary)
+    has_degrees = bool(lexicon.degrees) and ("too" in clause or "enough" in clause)
+    if not told.begins and not has_degrees and not told.hints & _ABOUT_PARTS:
+        return _NOTHING
+    idioms: list[str] = []
+    if lexicon.idiom_words in told.begins:
+        told, idioms = _take_idioms(told, lexicon)
+    degrees: frozenset[str] = frozenset()
+    if has_degrees:
+        degrees, told = _take_degrees(told, lexicon)
+    parts_in_order = lexicon.part_words.find(told)
+    parts = _find_parts(told, parts_in_order, lexicon)
     is_negated = told.holds(NEGATION)
-    is_instruction = (
-        action is not None or told.holds(SHOULD) or (is_negated and BEGINS_WITH_NEGATION.match(told.text) is not None)
+    signs = _Signs(
+        parts,
+        _leading_action(told.text, lexicon),
+        tuple(lexicon.error_words.names(told)),
+        (*idioms, *_find_directions(told, parts, parts_in_order, lexicon)),
+        degrees,
+        is_negated,
+        told.holds(SHOULD) or (is_negated and BEGINS_WITH_NEGATION.match(told.text) is not None),
+        bool(lexicon.praise_words.find(told)),
     )
-    errors = lexicon.error_words.names(told)
-    if is_instruction and action is not None and not is_negated:
+    return _conclude(signs, lexicon)
+
+
+@lru_cache(maxsize=_NUM_CLAUSES)
+def _conclude(signs: _Signs, lexicon: Lexicon) -> _Clause:
+    parts, action, errors, directions, degrees, is_negated, is_wish, has_praise = signs
+    is_instruction = action is not None or is_wish
+    if action is not None and not is_negated:
         # "Drop your hips" is an instruction to do so, not a finding that they drop.
-        errors = []
-    directions += _find_directions(told, parts, lexicon)
-    is_praise = not errors and not degrees and not is_negated and lexicon.praise_words.is_in(told)
+        errors = ()
+    is_praise = has_praise and not errors and not degrees and not is_negated
     found: set[str] = set()
     wanted = set(degrees)
     if is_instruction:
@@ -223,28 +190,28 @@ def _read_clause(clause: str, lexicon: Lexicon) -> _Clause:
 def _take_idioms(told: Told, lexicon: Lexicon) -> tuple[Told, list[str]]:
     """Return the clause without its idioms, and the directions that they stand for."""
     found = lexicon.idiom_words.find(told)
+    if not found:
+        return told, []
     text = told.text
-    for one in reversed(found):
-        text = f"{text[: one.start]} {text[one.end :]}"
-    return _told(text, told, lexicon), [one.name for one in found if one.name]
+    for _, first, last in reversed(found):
+        text = f"{text[: told.spans[first][0]]} {text[told.spans[last][1] :]}"
+    return Told(text, lexicon.vocabulary), [name for name, _, _ in found if name]
 
 
 def _told(text: str, before: Told, lexicon: Lexicon) -> Told:
     return before if text == before.text else Told(text, lexicon.vocabulary)
 
 
-def _take_degrees(told: Told, lexicon: Lexicon) -> tuple[set[str], Told]:
+def _take_degrees(told: Told, lexicon: Lexicon) -> tuple[frozenset[str], Told]:
     """Return what "too high" and "not low enough" ask for, and the clause without them."""
-    wanted: set[str] = set()
     clause = told.text
-    if not lexicon.degrees or "too" not in clause and "enough" not in clause:
-        return wanted, told
-    wanted |= {lexicon.opposites[lexicon.degrees[found.group(1)]] for found in lexicon.excess.finditer(clause)}
-    wanted |= {lexicon.degrees[found.group(1)] for found in lexicon.lack.finditer(clause)}
-    return wanted, _told(lexicon.lack.sub(" ", lexicon.excess.sub(" ", clause)), told, lexicon)
+    excess = {lexicon.opposites[lexicon.degrees[found.group(1)]] for found in lexicon.excess.finditer(clause)}
+    lack = {lexicon.degrees[found.group(1)] for found in lexicon.lack.finditer(clause)}
+    without = lexicon.lack.sub(" ", lexicon.excess.sub(" ", clause))
+    return frozenset(excess | lack), _told(without, told, lexicon)
 
 
-def _error_of_degree(wanted: set[str]) -> str:
+def _error_of_degree(wanted: Set[str]) -> str:
     known = {
         "slower": "fast",
         "down": "insufficient",
@@ -255,42 +222,58 @@ def _error_of_degree(wanted: set[str]) -> str:
     return next((known[direction] for direction in sorted(wanted) if direction in known), "misplaced")
 
 
-def _find_parts(told: Told, lexicon: Lexicon) -> list[str]:
-    """Return the parts in the order in which they are named; "sit back" names none."""
+def _find_parts(told: Told, in_order: Sequence[Found], lexicon: Lexicon) -> tuple[str, ...]:
+    """Return the parts in the order in which they are named; "sit back" names none.
+
+    Args:
+        told: A clause.
+        in_order: All names of parts that stand in it.
+        lexicon: The words of the domain.
+    """
+    if not told.hints & _ABOUT_PARTS:
+        return tuple(dict.fromkeys([name for name, _, _ in in_order]))
+    if lexicon.part_words not in told.begins and "'" not in told.text and not told.may_hold(BACK_AS_PART):
+        return ()  # Taking words away makes no others, unless one is cut at an apostrophe.
     if told.may_hold(NOT_A_PART):
         text = NOT_A_PART.pattern.sub(lambda found: found.group(0).replace("back", "    "), told.text)
         told = _told(text, told, lexicon)
     # "Draw it towards your head" is not about the head.
     if told.may_hold(REFERENCE):
         without = _told(REFERENCE.pattern.sub(" ", told.text), told, lexicon)
-        if without is not told and (PRONOUN.search(without.text) or lexicon.part_words.is_in(without)):
+        if without is not told and (PRONOUN.search(without.text) or lexicon.part_words.find(without)):
             told = without
-    found = [(one.start, one.name) for one in lexicon.part_words.find(told)]
+    found = [(told.spans[first][0], name) for name, first, _ in lexicon.part_words.find(told)]
     if "back" in lexicon.parts and told.may_hold(BACK_AS_PART):
         found += [(match.start(), "back") for match in BACK_AS_PART.pattern.finditer(told.text)]
-    return list(dict.fromkeys(name for _, name in sorted(found)))
+    return tuple(dict.fromkeys([name for _, name in sorted(found)]))
 
 
-def _find_directions(told: Told, parts: Sequence[str], lexicon: Lexicon) -> list[str]:
+def _find_directions(told: Told, parts: Sequence[str], in_order: Sequence[Found], lexicon: Lexicon) -> list[str]:
     if "back" in parts:
         told = _told(BACK.sub(" ", told.text), told, lexicon)
+        in_order = lexicon.part_words.find(told)
     # The "lower" of "lower back" is no way to go.
-    return lexicon.direction_words.names(told, without=lexicon.part_words)
+    return lexicon.direction_words.names(told, without=in_order)
 
 
 def _leading_action(clause: str, lexicon: Lexicon) -> str | None:
     """Return the action that the clause begins with, after words of politeness."""
-    told = clause
-    while (shorter := OPENING.sub("", told)) != told:
-        told = shorter
-    first = told.split(maxsplit=1)[:1]
-    if not first or all(scanner is not lexicon.action_words for scanner, _ in lexicon.vocabulary[first[0]][1]):
-        return None
-    return next(iter(lexicon.action_words.names(Told(first[0], lexicon.vocabulary))), None)
+    first = clause.split(maxsplit=1)[:1]
+    if first and first[0] in OPENING_WORDS:
+        told = clause
+        while (shorter := OPENING.sub("", told)) != told:
+            told = shorter
+        first = told.split(maxsplit=1)[:1]
+    return _action_of(first[0], lexicon) if first else None
+
+
+@lru_cache(maxsize=_NUM_CLAUSES)
+def _action_of(chunk: str, lexicon: Lexicon) -> str | None:
+    return next(iter(lexicon.action_words.names(Told(chunk, lexicon.vocabulary))), None)
 
 
 def _of_instruction(
-    action: str | None, directions: list[str], errors: list[str], lexicon: Lexicon, *, is_negated: bool
+    action: str | None, directions: Sequence[str], errors: Sequence[str], lexicon: Lexicon, *, is_negated: bool
 ) -> set[str]:
     """Return where an instruction sends its part: the directions it names, or those of its action."""
     if is_negated:
@@ -307,7 +290,7 @@ def _of_instruction(
     return wanted
 
 
-def _of_finding(directions: list[str], errors: list[str], lexicon: Lexicon) -> set[str]:
+def _of_finding(directions: Sequence[str], errors: Sequence[str], lexicon: Lexicon) -> set[str]:
     """Return what undoes a finding: the opposite of its directions, or the cure of its errors."""
     cures = {lexicon.cures[error] for error in errors if error in lexicon.cures}
     opposites = {lexicon.opposites[direction] for direction in directions if direction in lexicon.opposites}
