@@ -99,6 +99,7 @@ def test_a_checkpoint_of_every_family_answers_about_a_real_video_and_is_not_aske
     assert (tmp_path / "run" / "predictions.jsonl").read_bytes() == written
 
 
+@pytest.mark.slow
 def test_the_program_itself_answers_about_a_real_video(arguments: list[str], tmp_path: Path, seen: FrameSet) -> None:
     model = write_checkpoint(QUICK[0], tmp_path / "model")
 

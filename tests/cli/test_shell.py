@@ -11,12 +11,6 @@ from vidtune.cli._shell import run_guarded
 from vidtune.core.errors import DiskFull
 
 
-def run(*arguments, cwd=None):
-    return subprocess.run(
-        [sys.executable, "-m", "vidtune", *arguments], capture_output=True, text=True, cwd=cwd, check=False
-    )
-
-
 def test_the_commands_and_their_flags_are_frozen():
     """The command line is a promise: a change here is a change for every user's script."""
     with click.Context(cli) as context:
@@ -56,13 +50,21 @@ assert not heavy, heavy
         (["predict", "--no-bert"], 2, "no effect without --report"),
     ],
 )
-def test_bad_usage_is_one_line_without_a_traceback(tmp_path, arguments, status, expected):
-    result = run(*arguments, cwd=tmp_path)
+def test_bad_usage_is_one_line_without_a_traceback(vidtune, tmp_path, monkeypatch, arguments, status, expected):
+    monkeypatch.chdir(tmp_path)
+    found, told, error = vidtune(*arguments)
 
-    assert result.returncode == status
-    assert len(result.stderr.strip().splitlines()) == 1
-    assert re.search(expected, result.stderr)
-    assert result.stdout == ""
+    assert found == status
+    assert len(error.strip().splitlines()) == 1
+    assert re.search(expected, error)
+    assert told == ""
+
+
+def test_the_program_itself_says_it_like_that():
+    done = subprocess.run([sys.executable, "-m", "vidtune", "predikt"], capture_output=True, text=True, check=False)
+
+    assert (done.returncode, done.stdout) == (2, "")
+    assert re.fullmatch(r"error\[bad_usage\]: No such command 'predikt'.*\n", done.stderr)
 
 
 def test_a_named_error_keeps_its_exit_status(monkeypatch, capsys):
@@ -97,36 +99,26 @@ def test_a_reader_that_goes_away_is_no_error():
     assert result.stderr == ""
 
 
-def test_doctor_says_what_is_here_as_json(tmp_path):
-    result = run("doctor", "--json", "--out", str(tmp_path))
+def test_doctor_says_what_is_here_as_json(vidtune, tmp_path):
+    status, told, _ = vidtune("doctor", "--json", "--out", tmp_path)
 
-    record = json.loads(result.stdout)
+    record = json.loads(told)
     subjects = {finding["subject"] for finding in record["findings"]}
-    assert result.returncode == 0
+    assert status == 0
     assert record["is_ready"] is True
     assert subjects >= {"python", "torch", "cpu", "disk", "model cache", "nano", "BERT similarity"}
 
 
-def test_a_run_in_which_most_clips_fail_keeps_its_records_and_does_not_exit_0(tmp_path):
+def test_a_run_in_which_most_clips_fail_keeps_its_records_and_does_not_exit_0(vidtune, tmp_path):
     turns = [{"from": "human", "value": "What?"}, {"from": "gpt", "value": "squats - Fine."}]
     (tmp_path / "clips").mkdir()
     (tmp_path / "clips" / "empty.mp4").touch()
     (tmp_path / "test.json").write_text(json.dumps([{"video": "empty.mp4", "conversations": turns}]))
 
-    result = run(
-        "predict",
-        "--hf_repo",
-        "nano",
-        "--test_json",
-        "test.json",
-        "--data_path",
-        "clips",
-        "--output_dir",
-        "out",
-        cwd=tmp_path,
-    )
+    data = ["--test_json", tmp_path / "test.json", "--data_path", tmp_path / "clips"]
+    status, _, error = vidtune("predict", "--hf_repo", "nano", *data, "--output_dir", tmp_path / "out")
 
-    assert result.returncode == 65
-    assert "error[bad_data]: 1 of 1 samples failed" in result.stderr
+    assert status == 65
+    assert "error[bad_data]: 1 of 1 samples failed" in error
     assert '"code":"video_empty"' in (tmp_path / "out" / "predictions.jsonl").read_text()
     assert json.loads((tmp_path / "out" / "test_predictions.json").read_text())[0]["status"] == "error"

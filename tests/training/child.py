@@ -1,4 +1,4 @@
-"""A process that trains and kills itself at a named point: ``python -m tests.training.child RECIPE RUN POINT``.
+"""What a process does that trains, and kills itself at a named point.
 
 POINT is ``none``, ``step:N`` (after the Nth step of this process), ``write:N`` (in the Nth flush to disk, wherever that
 is: within a checkpoint, the log, or the result), or ``rename:N`` (before the Nth folder is renamed into place).
@@ -11,12 +11,11 @@ from __future__ import annotations
 import os
 import resource
 import signal
-import sys
 import time
 from pathlib import Path
 
+from vidtune.cli._evaluator import generated_metrics
 from vidtune.config import load_recipe
-from vidtune.core.errors import VidtuneError
 from vidtune.core.rundir import RunDirectory
 from vidtune.training import TrainConfig, train
 
@@ -38,6 +37,11 @@ def main(recipe: str, run: str, point: str) -> None:
     if kind == "rename":
         _kill_in(Path, "rename", countdown)
     train(load_recipe(TrainConfig, Path(recipe)), RunDirectory(Path(run)), evaluator=_count_words, progress=progress)
+
+
+def learn(recipe: str, run: str) -> None:
+    """Train as the command line does, in one process or as one of those that share a run."""
+    train(load_recipe(TrainConfig, Path(recipe)), RunDirectory(Path(run)), evaluator=generated_metrics)
 
 
 def _count_words(loaded, samples, framesets, max_new_tokens):
@@ -64,11 +68,3 @@ def _kill_in(owner: object, name: str, countdown: _Countdown) -> None:
         return original(*args)
 
     setattr(owner, name, wrapped)
-
-
-if __name__ == "__main__":
-    try:
-        main(*sys.argv[1:])
-    except VidtuneError as exc:
-        sys.stderr.write(f"error[{exc.code}]: {exc}\n")
-        sys.exit(exc.exit_status)

@@ -9,7 +9,10 @@ from pathlib import Path
 import av
 import numpy as np
 import pytest
+from tests.cli.conftest import vidtune
 from tests.models.tiny import make_tiny_folder
+
+__all__ = ["vidtune"]
 
 QUESTION = "Which exercise is this, and what should be corrected?"
 ANSWERS = (

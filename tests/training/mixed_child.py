@@ -1,4 +1,4 @@
-"""A training on texts, images, videos and, where the family hears, sound: ``MODEL RUN SHARDING KIND...``.
+"""A training on texts, images, videos and, where the family hears, sound, in one process or as one of several.
 
 Readers of annotation files know clips only, so the other rows of a batch are made here, by the model's own processor.
 ``heard`` is a kind that is added: a clip with its sound, as samples with sound are encoded.
@@ -6,7 +6,6 @@ Readers of annotation files know clips only, so the other rows of a batch are ma
 
 from __future__ import annotations
 
-import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -34,6 +33,8 @@ ANSWER = "squats - the knees move inwards"
 NUM_LEARNED = 6
 KINDS = ("text", "video", "text", "image", "text", "text", "video", "text", "image")
 """With batches of one, several rounds of a step have processes with and without pixels."""
+SEED = 6
+"""Of the order: step 2 has texts alone, and with sound one of the later steps none, after the towers have moments."""
 
 
 def main(model: str, run_path: str, sharding: str, *more_kinds: str) -> None:
@@ -55,7 +56,8 @@ def main(model: str, run_path: str, sharding: str, *more_kinds: str) -> None:
         config = TrainConfig(
             data=DataConfig(path=Path("none.json"), videos=Path()),
             adapter=AdapterConfig(rank=4, alpha=8, dropout=0.0, modalities=loaded.family.modalities),
-            optim=OptimConfig(learning_rate=1e-2),
+            # The epsilon: gradients of rounding alone move nothing. The decay: it moves what has a gradient of zeros.
+            optim=OptimConfig(learning_rate=1e-2, epsilon=1e-4, weight_decay=0.1),
             loop=LoopConfig(max_steps=4, batch_size=1, accumulation=4, precision="fp32", sharding=sharding),
         )
         torch.manual_seed(0)
@@ -68,7 +70,7 @@ def main(model: str, run_path: str, sharding: str, *more_kinds: str) -> None:
             epochs=None,
             max_steps=4,
             group_by_length=False,
-            seed=0,
+            seed=SEED,
         )
         journal = Journal(run, lambda step, values: None) if world.is_main else None
         parts = LoopParts(
@@ -102,7 +104,6 @@ def make_row(loaded, kind, number):
         turns = converse(f"Which exercise is this? {number}", ANSWER)
         return dict(loaded.family.encode_training(loaded.processor, [(turns, make_frames(4, seed=number))]))
     if kind == "heard":
-        # No tone: where all moments are alike, attention has gradients of rounding alone, which Adam makes large.
         waveform = np.random.default_rng(number).standard_normal(8000).astype(np.float32)
         sound = Sound(waveform, 16_000, 0.0, 0.5, "0" * 64)
         frames = replace(make_frames(2, seed=number), sound=sound)
@@ -126,7 +127,3 @@ def make_row(loaded, kind, number):
     row["labels"] = row["input_ids"].clone()
     row["labels"][:, :-NUM_LEARNED] = -100
     return row
-
-
-if __name__ == "__main__":
-    main(*sys.argv[1:])

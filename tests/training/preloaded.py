@@ -7,4 +7,5 @@ from vidtune.models import ensure_torchvision
 ensure_torchvision()
 for name in ("peft", "torch.utils.tensorboard", "transformers.models.qwen2_vl.modeling_qwen2_vl"):
     import_module(name)
-import_module("tests.training.child")
+for name in ("tests.training.child", "tests.training.mixed_child"):
+    import_module(name)

@@ -11,7 +11,7 @@ from vidtune.config import dump_config
 from vidtune.core.rundir import RunDirectory
 from vidtune.training import train
 
-from .test_processes import run_to_end
+from . import child, forked
 from .test_resume import finish, outcome, train_in_child
 
 KINDS = {
@@ -49,13 +49,13 @@ def ranks_of(run):
 @pytest.mark.slow
 @pytest.mark.timeout(600)
 @pytest.mark.parametrize("point", ["step:4", "step:7"])
-def test_a_run_killed_across_a_move_of_ranks_ends_as_if_it_had_not_been(recipe_path, child_env, tmp_path, point):
+def test_a_run_killed_across_a_move_of_ranks_ends_as_if_it_had_not_been(recipe_path, tmp_path, point):
     """Ranks move after steps 2, 4 and 6, checkpoints are of steps 3 and 6: before the kill and to be done again."""
     whole, killed = RunDirectory(tmp_path / "whole"), RunDirectory(tmp_path / "killed")
     finish(recipe_path, whole)
 
-    child = train_in_child(recipe_path, killed, child_env, point)
-    assert child.returncode == -signal.SIGKILL, child.stderr
+    exit_code, said = train_in_child(recipe_path, killed, point)
+    assert exit_code == -signal.SIGKILL, said
     finish(recipe_path, killed)
 
     assert outcome(killed) == outcome(whole)
@@ -64,11 +64,10 @@ def test_a_run_killed_across_a_move_of_ranks_ends_as_if_it_had_not_been(recipe_p
 
 @pytest.mark.slow
 @pytest.mark.timeout(600)
-def test_two_processes_learn_to_the_last_bit_what_one_learns(recipe_path, child_env, tmp_path):
+def test_two_processes_learn_to_the_last_bit_what_one_learns(recipe_path, tmp_path):
     one, two = RunDirectory(tmp_path / "one"), RunDirectory(tmp_path / "two")
-    for run, num_processes in ((one, 1), (two, 2)):
-        ended = run_to_end(recipe_path, run, child_env, num_processes)
-        assert ended.returncode == 0, ended.stderr
+    child.learn(str(recipe_path), str(one.path))
+    forked.run_world(child.learn, str(recipe_path), str(two.path), num_processes=2, folder=tmp_path / "said")
 
     assert outcome(two) == outcome(one)
     assert ranks_of(two) == ranks_of(one)

@@ -17,7 +17,8 @@ from vidtune.config import dump_config
 from vidtune.core.errors import BadUsage, ConfigInvalid
 from vidtune.core.rundir import RunDirectory
 
-from .test_processes import outcome, run_to_end, wait_for
+from . import child
+from .test_processes import outcome, wait_for
 
 
 @pytest.fixture
@@ -99,7 +100,7 @@ def test_a_slurm_script_trains_on_two_nodes_what_one_process_learns(recipe_path,
     ended = subprocess.run(["bash", script], env=env, capture_output=True, text=True, timeout=300)
 
     assert ended.returncode == 0, ended.stderr
-    assert run_to_end(path, one, child_env, 1).returncode == 0
+    child.learn(str(path), str(one.path))
     assert outcome(two) == outcome(one)
 
 
@@ -134,7 +135,7 @@ def test_ray_workers_learn_what_one_process_learns_although_one_is_killed(recipe
     _, stderr = process.communicate(timeout=300)
 
     assert process.returncode == 0, stderr
-    assert run_to_end(path, one, child_env, 1).returncode == 0
+    child.learn(str(path), str(one.path))
     assert outcome(two) == outcome(one)
     assert '"event":"resumed"' in two.training_log.read_text()
 

@@ -17,6 +17,8 @@ from vidtune.core.rundir import RunDirectory
 from vidtune.training import read_history
 from vidtune.training._world import World, require_work_for_all
 
+from . import child, forked
+
 MANY_STEPS = 2000
 
 
@@ -77,10 +79,20 @@ def workers_of(run):
     return found
 
 
-def test_two_processes_learn_to_the_last_bit_what_one_learns(recipe_path, child_env, tmp_path):
+def test_two_processes_learn_to_the_last_bit_what_one_learns(recipe_path, tmp_path):
     one, two = RunDirectory(tmp_path / "one"), RunDirectory(tmp_path / "two")
     path = recipe_path()
-    assert run_to_end(path, one, child_env, 1).returncode == 0
+    child.learn(str(path), str(one.path))
+    forked.run_world(child.learn, str(path), str(two.path), num_processes=2, folder=tmp_path / "said")
+
+    assert outcome(two) == outcome(one)
+
+
+@pytest.mark.slow
+def test_so_do_those_that_the_command_starts_and_one_of_them_speaks(recipe_path, child_env, tmp_path):
+    one, two = RunDirectory(tmp_path / "one"), RunDirectory(tmp_path / "two")
+    path = recipe_path()
+    child.learn(str(path), str(one.path))
     ended = run_to_end(path, two, child_env, 2)
 
     assert ended.returncode == 0, ended.stderr
@@ -89,7 +101,7 @@ def test_two_processes_learn_to_the_last_bit_what_one_learns(recipe_path, child_
 
 
 @pytest.mark.slow
-def test_two_processes_that_share_prompts_learn_what_one_learns(recipe_path, clips, child_env, tmp_path):
+def test_two_processes_that_share_prompts_learn_what_one_learns(recipe_path, clips, tmp_path):
     samples = json.loads((clips / "train.json").read_text())
     for place, sample in enumerate(samples):
         sample["video"] = f"clip_{place // 5:02d}.mp4"
@@ -101,9 +113,8 @@ def test_two_processes_that_share_prompts_learn_what_one_learns(recipe_path, cli
         loop={"max_steps": 5, "accumulation": 2, "batch_size": 3, "share_prompts": True},
     )
     one, two = RunDirectory(tmp_path / "one"), RunDirectory(tmp_path / "two")
-    for run, num_processes in ((one, 1), (two, 2)):
-        ended = run_to_end(path, run, child_env, num_processes)
-        assert ended.returncode == 0, ended.stderr
+    child.learn(str(path), str(one.path))
+    forked.run_world(child.learn, str(path), str(two.path), num_processes=2, folder=tmp_path / "said")
 
     assert outcome(two) == outcome(one)
 
@@ -119,8 +130,8 @@ def test_a_killed_process_ends_the_run_by_name_and_the_run_goes_on(recipe_path, 
 
     assert process.returncode == 75
     assert "error[try_again]: process 1 of 0..1 was ended from outside (signal SIGKILL)" in stderr
-    assert run_to_end(path, killed, child_env, 2).returncode == 0
-    assert run_to_end(path, whole, child_env, 1).returncode == 0
+    forked.run_world(child.learn, str(path), str(killed.path), num_processes=2, folder=tmp_path / "said")
+    child.learn(str(path), str(whole.path))
     assert outcome(killed) == outcome(whole)
 
 
@@ -139,6 +150,7 @@ def test_no_process_outlives_a_killed_launcher(recipe_path, child_env, tmp_path)
     wait_for(lambda: not workers_of(run), seconds=20)
 
 
+@pytest.mark.slow
 def test_an_error_in_the_processes_is_said_once_with_its_exit_status(recipe_path, clips, child_env, tmp_path):
     path = recipe_path(data={"path": str(clips / "none.json"), "videos": str(clips)})
     ended = run_to_end(path, RunDirectory(tmp_path / "run"), child_env, 2)

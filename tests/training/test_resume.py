@@ -1,10 +1,7 @@
 """kill -9, then the same command: the losses and the bytes of a run that nobody disturbed."""
 
-import multiprocessing
 import re
 import signal
-import subprocess
-import sys
 
 import pytest
 
@@ -13,24 +10,28 @@ from vidtune.core.hashing import sha256_file
 from vidtune.core.rundir import RunDirectory
 from vidtune.training import read_history
 
-from . import child
+from . import child, forked
 
 EVALUATION = {"every_steps": 3, "metric": "weight_norm", "limit": 3}
 
 
-def train_in_child(recipe_path, run, env, point="none"):
-    command = [sys.executable, "-m", "tests.training.child", str(recipe_path), str(run.path), point]
-    return subprocess.run(command, env=env, capture_output=True, text=True, timeout=600)
+def train_in_child(recipe_path, run, point):
+    """Train in a process that ends itself at ``point``; return its exit code and what it said."""
+    errors = run.path.with_suffix(".log")
+    exit_code = forked.run(child.main, str(recipe_path), str(run.path), point, errors=errors)
+    return exit_code, errors.read_text()
 
 
 @pytest.fixture
 def recipe_path(recipe, clips, tmp_path):
     config = recipe(
-        loop={"max_steps": 8, "accumulation": 2, "batch_size": 3},
+        loop={"max_steps": 6, "accumulation": 2, "batch_size": 3},
         eval_data={"path": str(clips / "val.json"), "videos": str(clips)},
         evaluation=EVALUATION,
         augmentation={"brightness": 0.1, "flip": 0.5},
         save={"every_steps": 2},
+        # Decoded once: a new process starts its own readers, which takes longer than its steps.
+        frame_cache={"enabled": True, "folder": str(tmp_path / "frames")},
     )
     path = tmp_path / "recipe.yaml"
     path.write_text(dump_config(config))
@@ -56,30 +57,30 @@ def finish(recipe_path, run):
     child.main(str(recipe_path), str(run.path), "none")
 
 
-def kill_then_finish(points, recipe_path, run, env):
+def kill_then_finish(points, recipe_path, run):
     for point in points:
-        killed = train_in_child(recipe_path, run, env, point)
-        assert killed.returncode == -signal.SIGKILL, killed.stderr
+        exit_code, said = train_in_child(recipe_path, run, point)
+        assert exit_code == -signal.SIGKILL, said
     finish(recipe_path, run)
 
 
 @pytest.mark.parametrize("points", [("step:5",), ("write:9",)])
-def test_a_killed_run_ends_as_if_it_had_not_been_killed(points, recipe_path, child_env, tmp_path, undisturbed):
+def test_a_killed_run_ends_as_if_it_had_not_been_killed(points, recipe_path, tmp_path, undisturbed):
     run = RunDirectory(tmp_path / "killed")
-    kill_then_finish(points, recipe_path, run, child_env)
+    kill_then_finish(points, recipe_path, run)
 
     assert outcome(run) == undisturbed
     assert not list(run.path.rglob("*.part"))
 
 
-def test_a_full_disk_stops_the_run_by_name_and_the_same_command_ends_it(recipe_path, child_env, tmp_path, undisturbed):
+def test_a_full_disk_stops_the_run_by_name_and_the_same_command_ends_it(recipe_path, tmp_path, undisturbed):
     run = RunDirectory(tmp_path / "full")
-    stopped = train_in_child(recipe_path, run, child_env, "full:5")
+    exit_code, said = train_in_child(recipe_path, run, "full:5")
 
-    assert stopped.returncode == 75, stopped.stderr
-    assert "error[disk_full]: " in stopped.stderr
-    assert re.search(r"(step|best)-000006 needs [\d,]+ bytes", stopped.stderr)
-    assert "bytes are free there" in stopped.stderr
+    assert exit_code == 75, said
+    assert "error[disk_full]: " in said
+    assert re.search(r"(step|best)-000006 needs [\d,]+ bytes", said)
+    assert "bytes are free there" in said
     assert sorted(path.name for path in run.checkpoints.glob("step-*")) == ["step-000002", "step-000004"]
     finish(recipe_path, run)
     assert outcome(run) == undisturbed
@@ -88,9 +89,9 @@ def test_a_full_disk_stops_the_run_by_name_and_the_same_command_ends_it(recipe_p
 
 @pytest.mark.slow
 @pytest.mark.timeout(900)
-def test_a_run_killed_again_and_again_ends_the_same(recipe_path, child_env, tmp_path, undisturbed):
+def test_a_run_killed_again_and_again_ends_the_same(recipe_path, tmp_path, undisturbed):
     run = RunDirectory(tmp_path / "killed")
-    kill_then_finish(("step:1", "rename:1", "step:3", "write:2", "rename:2"), recipe_path, run, child_env)
+    kill_then_finish(("step:1", "rename:1", "step:3", "write:2", "rename:2"), recipe_path, run)
 
     assert outcome(run) == undisturbed
 
@@ -99,17 +100,12 @@ def test_a_run_killed_again_and_again_ends_the_same(recipe_path, child_env, tmp_
 @pytest.mark.timeout(3600)
 @pytest.mark.parametrize("kind", ["step", "write", "rename"])
 def test_a_run_killed_at_every_point_in_turn_ends_the_same(kind, recipe_path, tmp_path, undisturbed):
-    # Processes forked from one that has imported everything: starting Python anew each time takes longer than training.
-    forked = multiprocessing.get_context("forkserver")
-    forked.set_forkserver_preload(["tests.training.preloaded"])
     for number in range(1, 60):
         run = RunDirectory(tmp_path / f"{kind}{number}")
-        process = forked.Process(target=child.main, args=(str(recipe_path), str(run.path), f"{kind}:{number}"))
-        process.start()
-        process.join(600)
-        if process.exitcode == 0:
+        exit_code, said = train_in_child(recipe_path, run, f"{kind}:{number}")
+        if exit_code == 0:
             assert number > 5, "the kill never happened"
             return
-        assert process.exitcode == -signal.SIGKILL
+        assert exit_code == -signal.SIGKILL, said
         finish(recipe_path, run)
         assert outcome(run) == undisturbed

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
-import sys
+from functools import cache
 
 import pytest
 import torch
@@ -22,13 +22,19 @@ from vidtune.training import NotSharded, World, read_history, train
 from vidtune.training._examples import Example
 from vidtune.training.sharding import Holding, Part, deal, require_can_shard, require_sharded
 from vidtune.training.sharding._fsdp2 import find_blocks
+from vidtune.training.sharding._use import Use
 
-from .test_processes import command, run_to_end, wait_for, workers_of
+from . import child, forked, mixed_child
+from .test_processes import command, wait_for, workers_of
 
 LORA = {"rank": 4, "alpha": 8, "dropout": 0.1, "modalities": ["vision", "projector", "language"]}
 IN_PROCESSES = ["fsdp2", "zero2", "zero3"]
 TOLERANCE = 1e-5
 """Of losses and weights: the same numbers are added in another order."""
+
+OPTIM = {"learning_rate": 1e-2, "epsilon": 1e-4}
+"""Adam divides a gradient by its own size: with its usual epsilon one of rounding alone, which differs with the order
+of sums, moves a weight as far as a real one."""
 
 
 def examples_of(*kinds):
@@ -122,14 +128,17 @@ def write_recipe(recipe, path, **changes):
     return path
 
 
-def finished(recipe_path, run, env, num_processes):
-    ended = run_to_end(recipe_path, run, env, num_processes)
-    assert ended.returncode == 0, ended.stderr
-    return run
+def run_in_two(recipe_path, run):
+    said = run.path.with_suffix(".said")
+    forked.run_world(child.learn, str(recipe_path), str(run.path), num_processes=2, folder=said)
 
 
 def losses(run):
     return [record["loss"] for record in read_history(run.training_log).steps]
+
+
+def gradient_norms(run):
+    return [record["grad_norm"] for record in read_history(run.training_log).steps]
 
 
 def holding_of(run):
@@ -144,22 +153,20 @@ def assert_same_weights(found, wanted, name="adapter_model.safetensors"):
         assert (tensor - other[key]).abs().max() <= TOLERANCE, key
 
 
-def learn_alike(recipe, clips, env, tmp_path, sharding, **changes):
+def learn_alike(recipe, clips, tmp_path, sharding, **changes):
     """Run a recipe in one process as it is and in two with ``sharding``; compare, and return the sharded run."""
     values = {
         "adapter": LORA,
         "loop": {"max_steps": 4, "accumulation": 3, "batch_size": 3},
         "eval_data": {"path": str(clips / "val.json"), "videos": str(clips)},
         "evaluation": {"every_steps": 2, "max_new_tokens": 4, "generate": sharding == "fsdp2"},
-        # Adam divides a gradient by its own size: with its usual epsilon one of rounding alone, which differs with
-        # the order of sums, moves a weight as far as a real one.
-        "optim": {"learning_rate": 1e-2, "epsilon": 1e-4},
+        "optim": OPTIM,
         **changes,
     }
     one, two = RunDirectory(tmp_path / "one"), RunDirectory(tmp_path / "two")
     train(recipe(**values), one, evaluator=generated_metrics)
     values["loop"] = {**values["loop"], "sharding": sharding}
-    finished(write_recipe(recipe, tmp_path / "two.yaml", **values), two, env, 2)
+    run_in_two(write_recipe(recipe, tmp_path / "two.yaml", **values), two)
 
     assert losses(two) == pytest.approx(losses(one), abs=TOLERANCE)
     measured = [[record["metrics"] for record in read_history(run.training_log).evaluations] for run in (two, one)]
@@ -170,8 +177,8 @@ def learn_alike(recipe, clips, env, tmp_path, sharding, **changes):
     return one, two
 
 
-def test_fsdp2_learns_what_one_process_learns_and_halves_what_each_holds(recipe, clips, child_env, tmp_path):
-    one, two = learn_alike(recipe, clips, child_env, tmp_path, "fsdp2")
+def test_fsdp2_learns_what_one_process_learns_and_halves_what_each_holds(recipe, clips, tmp_path):
+    one, two = learn_alike(recipe, clips, tmp_path, "fsdp2")
 
     assert_same_weights(two, one)
     holding = holding_of(two)
@@ -183,11 +190,11 @@ def test_fsdp2_learns_what_one_process_learns_and_halves_what_each_holds(recipe,
 @pytest.mark.slow
 @pytest.mark.timeout(600)
 @pytest.mark.parametrize("sharding", ["fsdp2", "zero2"])
-def test_terms_of_the_loss_are_those_of_one_process(sharding, recipe, clips, child_env, tmp_path):
+def test_terms_of_the_loss_are_those_of_one_process(sharding, recipe, clips, tmp_path):
     if sharding != "fsdp2":
         pytest.importorskip("deepspeed")
     terms = {"temporal_coherence": {"weight": 0.5}, "distribution_alignment": {"weight": 1.0, "schedule": "rising"}}
-    one, two = learn_alike(recipe, clips, child_env, tmp_path, sharding, loss={"terms": terms})
+    one, two = learn_alike(recipe, clips, tmp_path, sharding, loss={"terms": terms})
 
     assert_same_weights(two, one)
     for name in terms:
@@ -197,9 +204,9 @@ def test_terms_of_the_loss_are_those_of_one_process(sharding, recipe, clips, chi
 
 @pytest.mark.slow
 @pytest.mark.parametrize("sharding", ["zero2", "zero3"])
-def test_deepspeed_learns_what_one_process_learns(sharding, recipe, clips, child_env, tmp_path):
+def test_deepspeed_learns_what_one_process_learns(sharding, recipe, clips, tmp_path):
     pytest.importorskip("deepspeed")
-    one, two = learn_alike(recipe, clips, child_env, tmp_path, sharding)
+    one, two = learn_alike(recipe, clips, tmp_path, sharding)
 
     assert_same_weights(two, one)
     holding = holding_of(two)
@@ -210,12 +217,12 @@ def test_deepspeed_learns_what_one_process_learns(sharding, recipe, clips, child
 @pytest.mark.slow
 @pytest.mark.timeout(600)
 @pytest.mark.parametrize("sharding", ["fsdp2", "zero3"])
-def test_a_whole_model_that_was_trained_in_parts_is_delivered_whole(sharding, recipe, clips, child_env, tmp_path):
+def test_a_whole_model_that_was_trained_in_parts_is_delivered_whole(sharding, recipe, clips, tmp_path):
     if sharding == "zero3":
         pytest.importorskip("deepspeed")
     adapter = {"kind": "full", "rank": ..., "alpha": ..., "dropout": ..., "modalities": ["projector", "language"]}
     optim = {"learning_rate": 1e-3}
-    one, two = learn_alike(recipe, clips, child_env, tmp_path, sharding, adapter=adapter, optim=optim)
+    one, two = learn_alike(recipe, clips, tmp_path, sharding, adapter=adapter, optim=optim)
 
     assert_same_weights(two, one, "model.safetensors")
 
@@ -223,12 +230,12 @@ def test_a_whole_model_that_was_trained_in_parts_is_delivered_whole(sharding, re
 @pytest.mark.slow
 @pytest.mark.timeout(600)
 @pytest.mark.parametrize("kind", ["modality_lora", "bottleneck", "ia3", "prefix"])
-def test_other_adapters_are_laid_out_as_well(kind, recipe, clips, child_env, tmp_path):
+def test_other_adapters_are_laid_out_as_well(kind, recipe, clips, tmp_path):
     from vidtune.adapters import adapter_kinds
 
     unused = {name: ... for name in ("rank", "alpha", "dropout") if name not in adapter_kinds.get(kind).uses}
     adapter = {"kind": kind, "dropout": 0.0, "modalities": ["language"], **unused}
-    one, two = learn_alike(recipe, clips, child_env, tmp_path, "fsdp2", adapter=adapter)
+    one, two = learn_alike(recipe, clips, tmp_path, "fsdp2", adapter=adapter)
 
     assert_same_weights(two, one)
 
@@ -239,8 +246,13 @@ def test_other_adapters_are_laid_out_as_well(kind, recipe, clips, child_env, tmp
 def test_a_killed_process_ends_a_sharded_run_by_name_and_the_run_goes_on(sharding, recipe, child_env, tmp_path):
     if sharding != "fsdp2":
         pytest.importorskip("deepspeed")
-    loop = {"max_steps": 30, "accumulation": 2, "batch_size": 3, "sharding": sharding}
-    path = write_recipe(recipe, tmp_path / "recipe.yaml", adapter=LORA, loop=loop, save={"every_steps": 2})
+    values = {
+        "adapter": LORA,
+        "loop": {"max_steps": 16, "accumulation": 2, "batch_size": 3, "sharding": sharding},
+        "optim": OPTIM,
+        "save": {"every_steps": 2},
+    }
+    path = write_recipe(recipe, tmp_path / "recipe.yaml", **values)
     whole, killed = RunDirectory(tmp_path / "whole"), RunDirectory(tmp_path / "killed")
     process = subprocess.Popen(command(path, killed, 2), env=child_env, stderr=subprocess.PIPE, text=True)
     wait_for(lambda: (killed.checkpoints / "step-000002").exists())
@@ -250,54 +262,82 @@ def test_a_killed_process_ends_a_sharded_run_by_name_and_the_run_goes_on(shardin
     assert process.returncode == 75, stderr
     assert "error[try_again]: process 1 of 0..1 was ended from outside (signal SIGKILL)" in stderr
     assert not killed.best.exists()
-    finished(path, killed, child_env, 2)
-    finished(path, whole, child_env, 2)
+    run_in_two(path, killed)
+    train(recipe(**{**values, "loop": {**values["loop"], "sharding": "none"}}), whole)
     assert losses(killed) == pytest.approx(losses(whole), abs=TOLERANCE)
     assert_same_weights(killed, whole)
 
 
-def train_mixed(model, run, sharding, num_processes, env, *more_kinds):
-    module = ["-m", "tests.training.mixed_child", str(model), str(run.path), sharding, *more_kinds]
-    if num_processes > 1:
-        options = ["--nproc-per-node", str(num_processes), "--rdzv-backend", "c10d", "--rdzv-endpoint", "localhost:0"]
-        module = ["-m", "torch.distributed.run", *options, "--local-addr", "localhost", *module]
-    ended = subprocess.run([sys.executable, *module], env=env, capture_output=True, text=True, timeout=240)
-    assert ended.returncode == 0, ended.stderr
-    return losses(run)
+def train_mixed(model, run, sharding, num_processes, *more_kinds):
+    arguments = (mixed_child.main, str(model), str(run.path), sharding, *more_kinds)
+    forked.run_world(*arguments, num_processes=num_processes, folder=run.path.with_suffix(".said"))
+    return losses(run) + gradient_norms(run)
+
+
+@pytest.fixture(scope="module")
+def tiny_gemma3n(tmp_path_factory):
+    return make_tiny_gemma3n(tmp_path_factory.mktemp("gemma3n") / "model")
+
+
+@pytest.fixture(scope="module")
+def one_process(tiny_model, tiny_gemma3n, tmp_path_factory):
+    """Return what one process makes of the rows of a model; computed once."""
+
+    @cache
+    def compute(name, *more_kinds):
+        model = {"qwen2_vl": tiny_model, "gemma3n": tiny_gemma3n}[name]
+        run = RunDirectory(tmp_path_factory.mktemp("one_process") / "run")
+        return train_mixed(model, run, "none", 1, *more_kinds)
+
+    return compute
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(900)
 @pytest.mark.parametrize("sharding", ["none", *IN_PROCESSES])
-def test_texts_images_and_videos_in_uneven_batches_do_not_hang(sharding, tiny_model, child_env, tmp_path):
+def test_texts_images_and_videos_in_uneven_batches_do_not_hang(sharding, tiny_model, one_process, tmp_path):
     if sharding.startswith("zero"):
         pytest.importorskip("deepspeed")
-    one = train_mixed(tiny_model, RunDirectory(tmp_path / "one"), "none", 1, child_env)
-    two = train_mixed(tiny_model, RunDirectory(tmp_path / "two"), sharding, 2, child_env)
+    two = train_mixed(tiny_model, RunDirectory(tmp_path / "two"), sharding, 2)
 
-    assert two == pytest.approx(one, abs=TOLERANCE)
+    assert two == pytest.approx(one_process("qwen2_vl"), abs=TOLERANCE)
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(900)
+@pytest.mark.parametrize("more_kinds", [(), ("heard",)], ids=["speech", "clips with their sound"])
 @pytest.mark.parametrize("sharding", ["none", "fsdp2"])
-def test_speech_beside_texts_and_images_does_not_hang(sharding, child_env, tmp_path):
-    model = make_tiny_gemma3n(tmp_path / "model")
-    one = train_mixed(model, RunDirectory(tmp_path / "one"), "none", 1, child_env)
-    two = train_mixed(model, RunDirectory(tmp_path / "two"), sharding, 2, child_env)
+def test_sound_beside_all_else_does_not_hang(sharding, more_kinds, tiny_gemma3n, one_process, tmp_path):
+    two = train_mixed(tiny_gemma3n, RunDirectory(tmp_path / "two"), sharding, 2, *more_kinds)
 
-    assert two == pytest.approx(one, abs=1e-4)
+    assert two == pytest.approx(one_process("gemma3n", *more_kinds), abs=TOLERANCE)
 
 
-@pytest.mark.slow
-@pytest.mark.timeout(900)
-@pytest.mark.parametrize(("sharding", "tolerance"), [("none", 1e-4), ("fsdp2", 1e-2)])
-def test_clips_with_their_sound_beside_all_else_do_not_hang(sharding, tolerance, child_env, tmp_path):
-    """The wider tolerance: in a step whose samples have no sound, one process leaves the audio tower as it is (it has
-    no gradient), and sharding gives it a gradient of zeros, by which Adam's momentum moves it on."""
-    model = make_tiny_gemma3n(tmp_path / "model")
-    one = train_mixed(model, RunDirectory(tmp_path / "one"), "none", 1, child_env, "heard")
-    two = train_mixed(model, RunDirectory(tmp_path / "two"), sharding, 2, child_env, "heard")
+def test_what_is_used_together_is_one_group_of_the_optimizer_and_keeps_its_rate():
+    from vidtune.training.sharding._zero import divide_groups
 
-    assert two[:2] == pytest.approx(one[:2], abs=1e-4), "until then nothing of the kind happens"
-    assert two == pytest.approx(one, abs=tolerance)
+    names = [
+        "a.layers.0.q.lora_A.default.weight",
+        "a.layers.1.q.lora_A.default.weight",
+        "a.embed.bias",
+        "b.proj.weight",
+    ]
+    parameters = {name: torch.nn.Parameter(torch.zeros(2)) for name in names}
+    groups = [
+        {"params": list(parameters.values())[:3], "lr": 0.1},
+        {"params": [parameters["b.proj.weight"]], "lr": 0.2},
+    ]
+    optimizer = torch.optim.AdamW(groups)
+
+    assert divide_groups(optimizer, parameters) == dict(zip(names, [0, 0, 1, 2], strict=True))
+    assert [group["lr"] for group in optimizer.param_groups] == [0.1, 0.1, 0.2]
+
+
+def test_a_parameter_is_used_when_a_gradient_reaches_it_and_only_until_it_is_asked_about():
+    first, second = (torch.nn.Parameter(torch.ones(2)) for _ in range(2))
+    use = Use(World())
+    for name, parameter in (("first", first), ("second", second)):
+        use.watch(name, parameter)
+
+    (first.sum() + 0 * second.detach().sum()).backward()
+
+    assert use.take(["first", "second"]) == {"first"}
+    assert use.take(["first", "second"]) == set()

@@ -3,7 +3,6 @@
 import os
 import signal
 import subprocess
-import sys
 import time
 
 import pytest
@@ -18,6 +17,7 @@ from vidtune.training import ANSWERS_ALIKE, ModelCollapsed, WatchdogConfig, read
 from vidtune.training._watchdog import CollapseWatch, HangWatch
 
 from .test_processes import command, wait_for, workers_of
+from .test_resume import train_in_child
 
 TRUE_ANSWERS = ["squats - inwards", "pushups - sag", "squats - inwards", "lunges - short"]
 
@@ -112,15 +112,14 @@ def test_steps_without_any_gradient_are_noted(recipe, run, tmp_path):
 
 
 @pytest.mark.timeout(240)
-def test_a_run_that_hangs_ends_by_itself_with_the_samples_and_the_stacks(recipe, run, child_env, tmp_path):
+def test_a_run_that_hangs_ends_by_itself_with_the_samples_and_the_stacks(recipe, run, tmp_path):
     path = tmp_path / "recipe.yaml"
     config = recipe(loop={"batch_size": 2, "watchdog": {"hang_s": 5.0}}, save={"every_steps": 1})
     path.write_text(dump_config(config))
-    arguments = [sys.executable, "-m", "tests.training.child", str(path), str(run.path), "hang:3"]
-    done = subprocess.run(arguments, env=child_env, capture_output=True, text=True, timeout=200)
+    exit_code, said = train_in_child(path, run, "hang:3")
 
-    assert done.returncode == 75, done.stderr
-    line = next(line for line in done.stderr.splitlines() if line.startswith("error[training_hung]: "))
+    assert exit_code == 75, said
+    line = next(line for line in said.splitlines() if line.startswith("error[training_hung]: "))
     assert "nothing has happened for 5 s in the sum of gradients of step 3 with the sample(s) s0" in line
     stacks = (run.path / "hang.txt").read_text()
     assert "in progress" in stacks  # the function that does not return

@@ -125,8 +125,8 @@ class RunsLayersTwice(Protocol):
 class TellsTokensApart(Protocol):
     """A kind whose layers do something else with one token than with another, by its place in the batch."""
 
-    def needs_every_token(self) -> bool:
-        """Return whether its layers must be given all tokens of a batch at once."""
+    needs_every_token: bool
+    """Whether its layers must be given all tokens of a batch at once."""
 
 
 @runtime_checkable

@@ -117,7 +117,7 @@ def needs_whole_layers(config: AdapterConfig) -> bool:
 def needs_every_token(model: Any) -> bool:
     """Whether the layers of the adapter on ``model`` must be given all tokens of a batch, and not some of them."""
     kind = _kind_on(model)
-    return isinstance(kind, TellsTokensApart) and kind.needs_every_token()
+    return isinstance(kind, TellsTokensApart) and kind.needs_every_token
 
 
 def saves_whole_model(config: AdapterConfig) -> bool:

@@ -71,16 +71,24 @@ class World:
             distributed.broadcast_object_list(box, src=0)
         return cast("ValueT", box[0])
 
+    def any_of(self, flags: Sequence[bool]) -> list[bool]:
+        """Return for each flag whether any process has set it."""
+        if self.size == 1:
+            return list(flags)
+        # On the CPU and so over gloo, as all counts.
+        is_set = torch.tensor(flags, dtype=torch.uint8)
+        with _among_peers():
+            distributed.all_reduce(is_set, distributed.ReduceOp.MAX)
+        return [bool(flag) for flag in is_set.tolist()]
+
     def sum_gradients(self, parameters: Iterable[torch.nn.Parameter]) -> None:
         """Replace each gradient by the sum over all processes; one that is missing everywhere stays missing."""
         if self.size == 1:
             return
         parameters = list(parameters)
-        is_there = torch.tensor([parameter.grad is not None for parameter in parameters], dtype=torch.uint8)
-        with _among_peers():
-            distributed.all_reduce(is_there, distributed.ReduceOp.MAX)
+        is_there = self.any_of([parameter.grad is not None for parameter in parameters])
         by_kind: dict[tuple[torch.device, torch.dtype], list[torch.Tensor]] = {}
-        for parameter, is_anywhere in zip(parameters, is_there.tolist(), strict=True):
+        for parameter, is_anywhere in zip(parameters, is_there, strict=True):
             if is_anywhere:
                 if parameter.grad is None:
                     parameter.grad = torch.zeros_like(parameter)

@@ -36,6 +36,7 @@ class _ModalityLora(_own.OwnKind):
     uses: frozenset[str] = frozenset({"rank", "alpha", "dropout", "modalities"})
     no_merge = "modality_lora adds something else for text than for video and cannot be merged into weights."
     options_class: type[Config] = ModalityLoraOptions
+    needs_every_token = True
 
     def attach(self, model: Any, config: AdapterConfig, towers: Towers) -> Any:
         """Put the matrices in; the shared second ones are zero, so nothing changes yet."""
@@ -51,9 +52,6 @@ class _ModalityLora(_own.OwnKind):
 
     def install(self, model: Any, plan: dict[str, Any]) -> None:
         _install(model, plan)
-
-    def needs_every_token(self) -> bool:
-        return True
 
 
 def _media_tokens(config: Any) -> dict[str, list[int]]:

@@ -73,6 +73,7 @@ class _TemporalLora:
     uses: frozenset[str] = frozenset({"rank", "alpha", "dropout", "modalities", "modules_to_train", "per_modality"})
     default_modalities: tuple[Modality, ...] = ("language",)
     options_class: type[Config] = TemporalLoraOptions
+    needs_every_token = True
 
     def quantization_config(self, config: AdapterConfig, device: str) -> Any | None:
         """Return how the base is stored, if the options ask for less than it has."""
@@ -137,9 +138,6 @@ class _TemporalLora:
         from vidtune.adapters.temporal._budget import budget_penalty
 
         return budget_penalty(model)
-
-    def needs_every_token(self) -> bool:
-        return True
 
     def merge(self, model: Any) -> Any:
         """Refuse: what is added to a weight differs from frame to frame."""

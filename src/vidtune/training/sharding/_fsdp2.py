@@ -20,6 +20,10 @@ from vidtune.training._optimizer import optimizer_tensors, restore_optimizer, tr
 from vidtune.training._world import World
 from vidtune.training.sharding._computation import Computation
 from vidtune.training.sharding._protocol import Holding, Tensors
+from vidtune.training.sharding._use import Use
+
+_PREFIX = "model."
+"""Under which ``Computation`` keeps the model."""
 
 
 class FullyShardedData:
@@ -49,6 +53,11 @@ class FullyShardedData:
         # A weight that only some processes used in a step.
         self._root.set_reduce_scatter_unused_params(True)
         self.parameters = trained_parameters(model)
+        self._use = Use(world)
+        parts = {id(part) for part in self._parts}
+        for path, module in self._computation.named_modules():
+            if id(module) in parts:
+                self._watch(path, module)
         self._model = model
         self._world = world
         self._delivers_model = delivers_model
@@ -74,6 +83,10 @@ class FullyShardedData:
         torch.autograd.backward(loss)
 
     def finish_gradients(self, max_norm: float | None) -> float:
+        used = self._use.take(list(self.parameters))
+        for name, parameter in self.parameters.items():
+            if name not in used:
+                parameter.grad = None
         gradients = [parameter.grad for parameter in self.parameters.values() if parameter.grad is not None]
         norm = _whole(get_total_norm(gradients))
         if max_norm is not None:
@@ -138,6 +151,18 @@ class FullyShardedData:
             self._root.reset_iter_state()
             self._root.set_reshard_after_forward(True)
             self._root.set_reshard_after_forward(False, recurse=False)
+
+    def _watch(self, path: str, part: torch.nn.Module) -> None:
+        """Note what a part uses: gradients reach its parameters as they are when together, and never their shards."""
+
+        def watch_what_is_together(module: torch.nn.Module, _: Any) -> None:
+            for inner, parameter in module.named_parameters():
+                name = f"{path}.{inner}".removeprefix(".").removeprefix(_PREFIX)
+                if name in self.parameters and not isinstance(parameter, DTensor):
+                    self._use.watch(name, parameter)
+            hook.remove()  # they are the same tensors from now on
+
+        hook = part.register_forward_pre_hook(watch_what_is_together)
 
     def _to_main(self, tensor: torch.Tensor) -> torch.Tensor:
         gathered = _whole(tensor.detach())

@@ -10,6 +10,7 @@ import importlib.util
 import logging
 import math
 import os
+import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -21,9 +22,17 @@ from vidtune.training._optimizer import trained_parameters
 from vidtune.training._world import World
 from vidtune.training.sharding._computation import Computation
 from vidtune.training.sharding._protocol import Holding, Tensors
+from vidtune.training.sharding._use import Use
 
 _WHOLE_BELOW = 10_000
 """A tensor smaller than the model by this factor is not worth sending at every use, and stays whole in stage 3."""
+
+
+_COUNT, _MOMENTS = "step", ("exp_avg", "exp_avg_sq")
+"""What torch's AdamW keeps of a tensor; no other optimizer is taken here."""
+
+_IS_USED = "is_used"
+"""In a group of the optimizer: whether the step that is being taken used it."""
 
 
 class ZeroRedundancy:
@@ -69,9 +78,15 @@ class ZeroRedundancy:
         self._moments: Tensors = {}
         self._optimizer: torch.optim.Optimizer
         self._started: Any = None
+        self._use = Use(world)
+        for name, parameter in self.parameters.items():
+            self._use.watch(name, parameter)
+        self._group_of: dict[str, int] = {}
 
     def take(self, optimizer: torch.optim.Optimizer) -> torch.optim.Optimizer:
         self._optimizer = optimizer
+        self._group_of = divide_groups(optimizer, self.parameters)
+        optimizer.register_step_pre_hook(_skip_unused)
         return optimizer
 
     def holding(self) -> Holding:
@@ -99,8 +114,11 @@ class ZeroRedundancy:
         engine.backward(loss * self._world.size)
 
     def finish_gradients(self, max_norm: float | None) -> float:
-        # The norm is known only after the step; one that is not finite changes no weights.
         engine = self._engine()
+        used = {self._group_of[name] for name in self._use.take(list(self.parameters))}
+        for number, group in enumerate(self._optimizer.param_groups):
+            group[_IS_USED] = number in used
+        # The norm is known only after the step; one that is not finite changes no weights.
         engine.step()
         return math.nan if engine.optimizer.overflow else float(engine.get_global_grad_norm())
 
@@ -108,22 +126,25 @@ class ZeroRedundancy:
         """Nothing is left to do: ``finish_gradients`` took it."""
 
     def clear_gradients(self) -> None:
-        """Nothing is left to do."""
+        # Stage 3 keeps them: a weight that the next step does not use at once would begin with those of this one.
+        if self._stage == 3:
+            self._engine().optimizer.grad_partitions_flat_buffer.zero_()
 
     def tensors(self) -> tuple[Tensors, Tensors]:
         from deepspeed.utils import safe_get_full_fp32_param, safe_get_full_optimizer_state
 
-        state = self._optimizer.state[self._flats()[0]]
+        states = {group: self._optimizer.state[flat] for group, flat in self._flat_of_groups()}
         weights: dict[str, torch.Tensor] = {}
         moments: dict[str, torch.Tensor] = {}
         for name, parameter in self.parameters.items():
             shape = getattr(parameter, "ds_shape", parameter.shape)
             self._keep(weights, name, safe_get_full_fp32_param(parameter), shape)
-            for key, value in state.items():
-                if value.ndim == 0:  # a count of steps
-                    self._keep(moments, f"{key}/{name}", value, value.shape)
-                else:
-                    self._keep(moments, f"{key}/{name}", safe_get_full_optimizer_state(parameter, key), shape)
+            count = states[self._group_of[name]][_COUNT]
+            if not count:  # never used, so nothing is known of it
+                continue
+            self._keep(moments, f"{_COUNT}/{name}", count, count.shape)
+            for key in _MOMENTS:
+                self._keep(moments, f"{key}/{name}", safe_get_full_optimizer_state(parameter, key), shape)
         return weights, moments
 
     def restore(self, weights: Tensors, moments: Tensors) -> None:
@@ -182,24 +203,26 @@ class ZeroRedundancy:
 
     def _flats(self) -> list[torch.Tensor]:
         """Return this process's part of what is trained, as the optimizer was given it."""
+        return [flat for _, flat in self._flat_of_groups()]
+
+    def _flat_of_groups(self) -> list[tuple[int, torch.Tensor]]:
+        """Return the same with the number of the optimizer's group that each is in; a large one has several."""
         zero = self._engine().optimizer
-        flats: list[torch.Tensor] = (
-            zero.single_partition_of_fp32_groups if self._stage < 3 else zero.fp32_partitioned_groups_flat
-        )
-        return flats
+        if self._stage < 3:
+            return list(enumerate(zero.single_partition_of_fp32_groups))
+        flats = zero.fp32_partitioned_groups_flat
+        return [(zero.sub_group_to_group_id[place], flat) for place, flat in enumerate(flats)]
 
     def _hand_out(self, moments: Tensors) -> None:
-        if not moments:
-            return
+        """Make the state that AdamW would make at its first step, for all groups, and fill in what is known."""
         from deepspeed.utils import safe_get_local_optimizer_state, safe_set_full_optimizer_state
 
-        keys = dict.fromkeys(joined.partition("/")[0] for joined in moments)
-        any_name = next(iter(self.parameters))
-        for flat in self._flats():
-            for key in keys:
-                value = moments[f"{key}/{any_name}"]
-                is_count = value.ndim == 0
-                self._optimizer.state[flat][key] = value.clone() if is_count else torch.zeros_like(flat)
+        counts: dict[int, torch.Tensor] = {}
+        for name, group in self._group_of.items():
+            counts.setdefault(group, moments.get(f"{_COUNT}/{name}", torch.tensor(0.0)))
+        for group, flat in self._flat_of_groups():
+            zeros = {key: torch.zeros_like(flat) for key in _MOMENTS}
+            self._optimizer.state[flat] = {_COUNT: counts[group].clone(), **zeros}
         if self._stage < 3:
             self._engine().optimizer._lazy_init_hp_params_optimizer_state()
         for joined, value in moments.items():
@@ -217,6 +240,36 @@ class ZeroRedundancy:
     def _keep(self, found: dict[str, torch.Tensor], name: str, value: torch.Tensor | None, shape: torch.Size) -> None:
         if self._world.is_main and value is not None:
             found[name] = value.detach().cpu().clone().view(shape)
+
+
+def divide_groups(optimizer: torch.optim.Optimizer, parameters: Tensors) -> dict[str, int]:
+    """Divide the optimizer's groups by tower, and return the number of each parameter's group.
+
+    DeepSpeed makes one long tensor of a group, and the optimizer can only leave a whole one alone. The layers of one
+    list are used in the same steps, and so are the weights of one module.
+    """
+    names = {id(parameter): name for name, parameter in parameters.items()}
+    before = list(optimizer.param_groups)
+    optimizer.param_groups.clear()
+    group_of: dict[str, int] = {}
+    for group in before:
+        towers: dict[str, list[torch.Tensor]] = {}
+        for parameter in group["params"]:
+            name = names[id(parameter)]
+            # Up to the number of a layer, or to the module that has the weight or its adapter.
+            tower = re.split(r"\.(?:\d+\.|lora_\w+\.|\w+$)", name)[0]
+            towers.setdefault(tower, []).append(parameter)
+        for members in towers.values():
+            group_of.update({names[id(member)]: len(optimizer.param_groups) for member in members})
+            optimizer.add_param_group({**group, "params": members})
+    return group_of
+
+
+def _skip_unused(optimizer: torch.optim.Optimizer, args: Any, kwargs: Any) -> None:
+    for group in optimizer.param_groups:
+        if not group[_IS_USED]:
+            for flat in group["params"]:
+                flat.grad = None
 
 
 def _held(parameter: Any) -> torch.Tensor:
