@@ -87,3 +87,20 @@ def test_stats_tell_types_and_licence(tmp_path):
     assert record["types"]["scope_motion"] == {"num_samples": 4, "num_answers": 2, "commonest_share": 0.5}
     assert record["licence"] == "Some Licence 1.0 (LICENSE)"
     assert record["num_subjects"] == 2
+
+
+def test_types_of_question_stand_for_classes_where_there_are_none(tmp_path):
+    told = run("balance", FIXTURES / "surgvivqa/in_template.jsonl", "--out", tmp_path / "even.json", "--per-class", 2)
+
+    rows = {line.split()[0]: line.split()[1:] for line in told.splitlines()}
+    assert rows["scope_motion"] == rows["scope_motion_type"] == ["4", "2"]
+    assert len(read_dataset(tmp_path / "even.json")) == 4
+
+
+def test_parts_by_time_say_what_scores_on_them_speak_for(tmp_path):
+    ratios = ("--set", "ratios.train=0.5", "--set", "ratios.test=0.5")
+    told = run("split", FIXTURES / "surgvivqa/in_template.jsonl", "--out", tmp_path, "--set", "by=time", *ratios)
+
+    assert "scores speak for these recordings and not for new ones" in told
+    assert "Leaks" not in told
+    assert told.splitlines()[3].split()[4] == "-", "there are no classes"

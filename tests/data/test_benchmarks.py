@@ -333,13 +333,14 @@ def test_a_list_without_the_captions_beside_it_says_which_file_it_needs(tmp_path
     with pytest.raises(DataInvalid) as caught:
         read_dataset(path)
 
-    assert "vatex_training_v1.0.json or vatex_validation_v1.0.json beside the list" in caught.value.findings[0]
+    needed = "vatex_training_v1.0.json, vatex_validation_v1.0.json, vatex_data.json, ref_captions.json beside the list"
+    assert needed in caught.value.findings[0]
 
 
 def test_a_split_that_is_a_list_of_its_own_says_which_file_is_expected():
     path = FOLDER / "vatex/vatex_validation_v1.0.json"
 
-    with pytest.raises(DataInvalid, match=r"hgr_val\.txt with one id a line is expected"):
+    with pytest.raises(DataInvalid, match=r"val_list\.txt with one id a line is expected"):
         load_samples(DataConfig(path=path, videos=FOLDER, split="val-hgr"))
     with pytest.raises(DataInvalid, match="expected 'nothing'"):
         load_samples(DataConfig(path=path, videos=FOLDER, split="nothing"))

@@ -12,7 +12,7 @@ from vidtune.cli._shell import emit, json_option
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from vidtune.data import Dataset, Sample
+    from vidtune.data import Dataset, Sample, SoundsKept
 
 _BY_SUFFIX = {".json": "qved", ".jsonl": "messages", ".csv": "table"}
 _SUFFIXES = {"qved": ".json", "sharegpt": ".json", "messages": ".jsonl", "table": ".csv"}
@@ -34,7 +34,8 @@ _format_option = click.option(
 def convert(path: str, out: str, target: str | None, split: str | None, format_name: str, as_json: bool) -> None:
     """Write DATA, a file of any known format or a folder of clips, in another format.
 
-    Nothing is lost: options, references, events and whatever else is known go along.
+    Nothing is lost: options, references, events and whatever else is known go along. Sound files stay where they are,
+    and their paths hold from the new file.
     """
     from vidtune.core.errors import BadUsage
     from vidtune.data import read_dataset
@@ -49,9 +50,16 @@ def convert(path: str, out: str, target: str | None, split: str | None, format_n
     target = target or _BY_SUFFIX.get(Path(out).suffix.lower())
     if target is None:
         raise BadUsage(f"--out {out} does not say which format to write.", "Say it with --to, e.g. --to messages.")
-    write_new(samples, Path(out), target)
-    record = {"from": dataset.format, "to": target, "num_samples": len(samples), "file": out}
-    emit(record, as_json, f"{len(samples):,} samples of {path} ({dataset.format}) written to {out} ({target}).")
+    sounds = write_new(dataset, samples, Path(out), target)
+    record = {
+        "from": dataset.format,
+        "to": target,
+        "num_samples": len(samples),
+        "file": out,
+        "sounds": sounds.to_record(),
+    }
+    text = f"{len(samples):,} samples of {path} ({dataset.format}) written to {out} ({target})."
+    emit(record, as_json, "\n".join([text, *sound_notes([sounds])]))
 
 
 @click.command()
@@ -70,13 +78,13 @@ def subset(path: str, out: str, ratios: tuple[float, ...], seed: int, format_nam
 
     dataset = read_dataset(path, format=format_name)
     target = target_of(dataset)
-    files = {}
+    files, sounds = {}, []
     for ratio, samples in take_subsets(dataset.samples, ratios, seed=seed).items():
         file = Path(out) / f"{dataset.path.stem}_{100 * ratio:g}{suffix_of(target)}"
-        write_new(samples, file, target)
-        files[f"{ratio:g}"] = {"file": str(file), "num_samples": len(samples)}
-    text = "\n".join(f"{ratio:>6}  {one['num_samples']:>8,}  {one['file']}" for ratio, one in files.items())
-    emit({"path": path, "seed": seed, "subsets": files}, as_json, text)
+        sounds.append(write_new(dataset, samples, file, target))
+        files[f"{ratio:g}"] = {"file": str(file), "num_samples": len(samples), "sounds": sounds[-1].to_record()}
+    rows = [f"{ratio:>6}  {one['num_samples']:>8,}  {one['file']}" for ratio, one in files.items()]
+    emit({"path": path, "seed": seed, "subsets": files}, as_json, "\n".join([*rows, *sound_notes(sounds)]))
 
 
 @click.command()
@@ -90,8 +98,13 @@ def subset(path: str, out: str, ratios: tuple[float, ...], seed: int, format_nam
 def balance(
     path: str, out: str, method: str, per_class: int | None, seed: int, format_name: str, as_json: bool
 ) -> None:
-    """Write DATA with as many samples of every class: for training, not for testing."""
-    from vidtune.data import balance_classes, describe_dataset, read_dataset
+    """Write DATA with as many samples of every class: for training, not for testing.
+
+    Where the data have no classes, the types of question stand for them.
+    """
+    from collections import Counter
+
+    from vidtune.data import balance_classes, class_of, read_dataset
 
     if method not in ("under", "over"):
         raise click.UsageError(f"--method {method!r}: expected under or over.")
@@ -99,11 +112,18 @@ def balance(
     samples = balance_classes(
         dataset.samples, method="under" if method == "under" else "over", per_class=per_class, seed=seed
     )
-    write_new(samples, Path(out), _BY_SUFFIX.get(Path(out).suffix.lower(), target_of(dataset)))
-    before, after = describe_dataset(dataset.samples), describe_dataset(samples)
-    record = {"path": path, "file": out, "before": dict(before.labels), "after": dict(after.labels)}
-    rows = [f"{name:32}{count:>8,}{after.labels.get(name, 0):>8,}" for name, count in before.labels.items()]
-    emit(record, as_json, "\n".join([f"{'class':32}{'before':>8}{'after':>8}", *rows, f"Written to {out}."]))
+    sounds = write_new(dataset, samples, Path(out), _BY_SUFFIX.get(Path(out).suffix.lower(), target_of(dataset)))
+    before, after = Counter(map(class_of, dataset.samples)), Counter(map(class_of, samples))
+    record = {
+        "path": path,
+        "file": out,
+        "before": dict(before.most_common()),
+        "after": dict(after.most_common()),
+        "sounds": sounds.to_record(),
+    }
+    rows = [f"{name:32}{count:>8,}{after[name]:>8,}" for name, count in before.most_common()]
+    head = f"{'class':32}{'before':>8}{'after':>8}"
+    emit(record, as_json, "\n".join([head, *rows, f"Written to {out}.", *sound_notes([sounds])]))
 
 
 def suffix_of(target: str) -> str:
@@ -118,13 +138,30 @@ def target_of(dataset: Dataset) -> str:
     return dataset.format if dataset.format in writable_formats() else "qved"
 
 
-def write_new(samples: Sequence[Sample], file: Path, target: str) -> None:
-    """Write a file; one that is there and says something else is not replaced."""
+def write_new(dataset: Dataset, samples: Sequence[Sample], file: Path, target: str) -> SoundsKept:
+    """Write samples of a data set to a file of their own; one that is there and says something else is not replaced."""
     from vidtune.core.errors import BadUsage
-    from vidtune.data import encode_dataset, readers, write_dataset
+    from vidtune.data import encode_dataset, keep_sounds, readers, write_dataset
 
     if target not in readers.names():
         raise BadUsage(f"no format {target!r}; known: {', '.join(readers.names())}.", "Name one of them.")
-    if file.exists() and file.read_text(encoding="utf-8") != encode_dataset(samples, format=target):
+    kept, sounds = keep_sounds(samples, dataset.path.parent, file.parent)
+    if file.exists() and file.read_text(encoding="utf-8") != encode_dataset(kept, format=target):
         raise BadUsage(f"{file} is there already with other content.", "Choose another --out, or move it away.")
-    write_dataset(samples, file, format=target)
+    write_dataset(kept, file, format=target)
+    return sounds
+
+
+def sound_notes(sounds: Sequence[SoundsKept]) -> list[str]:
+    """Return in sentences what became of the sound files of what was written; nothing where there are none."""
+    num_rewritten = sum(one.num_rewritten for one in sounds)
+    num_not_beside = sum(one.num_not_beside for one in sounds)
+    notes = []
+    if num_rewritten:
+        notes.append(f"Sound files stay where they are: the paths of {num_rewritten:,} samples are written anew.")
+    if num_not_beside:
+        notes.append(
+            f"The sound files of {num_not_beside:,} samples are not beside DATA: their paths stay as they are, "
+            "for the folder of the videos."
+        )
+    return notes

@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from vidtune.cli._cache import cache
-from vidtune.cli._convert import balance, convert, subset
+from vidtune.cli._convert import balance, convert, sound_notes, subset, suffix_of, target_of, write_new
 from vidtune.cli._degrade import degrade
 from vidtune.cli._shell import emit, json_option, progress_bar, set_option
 
 if TYPE_CHECKING:
-    from vidtune.data import CheckReport, Dataset, DatasetStats, SplitResult
+    from vidtune.data import CheckReport, Dataset, DatasetStats, SoundsKept, SplitConfig, SplitResult
 
 _BAD_DATA = 65
 _MAX_ROWS = 30
@@ -68,7 +68,7 @@ def synth(pack: str, out: str, overrides: tuple[str, ...], as_json: bool) -> Non
 @_format_option
 @json_option
 def check(paths: tuple[str, ...], videos: str | None, timeout_s: float, format_name: str, as_json: bool) -> None:
-    """Check annotation files, their videos, and what the files share with each other.
+    """Check annotation files, their videos and sound files, and what the files share with each other.
 
     Give the training, validation and test file together to have leakage between them found. Exits 65
     when something is wrong; a warning alone does not.
@@ -109,10 +109,15 @@ def split(path: str, out: str, overrides: tuple[str, ...], format_name: str, as_
     from vidtune.data import SplitConfig, read_dataset, split_dataset
 
     dataset = read_dataset(path, format=format_name)
-    result = split_dataset(dataset.samples, load_recipe(SplitConfig, None, overrides))
-    files = _write_parts(dataset, result, Path(out))
-    record = {**result.to_record(), "files": {name: str(file) for name, file in files.items()}}
-    emit(record, as_json, _split_text(record, result))
+    config = load_recipe(SplitConfig, None, overrides)
+    result = split_dataset(dataset.samples, config)
+    files, sounds = _write_parts(dataset, result, Path(out))
+    record = {
+        **result.to_record(),
+        "files": {name: str(file) for name, file in files.items()},
+        "sounds": {name: kept.to_record() for name, kept in sounds.items()},
+    }
+    emit(record, as_json, "\n".join([_split_text(record, result, config), *sound_notes(list(sounds.values()))]))
 
 
 @data.command()
@@ -180,16 +185,12 @@ def _read_all(paths: Sequence[str], format_name: str) -> list[Dataset]:
     return datasets
 
 
-def _write_parts(dataset: Dataset, result: SplitResult, out: Path) -> dict[str, Path]:
+def _write_parts(dataset: Dataset, result: SplitResult, out: Path) -> tuple[dict[str, Path], dict[str, SoundsKept]]:
     """Write a file per part; a file that is there and says something else is not replaced."""
-    from vidtune.cli._convert import suffix_of, target_of, write_new
-
     target = target_of(dataset)
     suffix = dataset.path.suffix if target == dataset.format else suffix_of(target)
     files = {name: out / f"{dataset.path.stem}_{name}{suffix}" for name in result.parts}
-    for name, file in files.items():
-        write_new(result.parts[name], file, target)
-    return files
+    return files, {name: write_new(dataset, result.parts[name], file, target) for name, file in files.items()}
 
 
 def _named(progress: Any, dataset: Dataset) -> Any:
@@ -208,14 +209,14 @@ def _report_text(report: CheckReport) -> str:
     return "\n".join([f"{report.path}: {report.stats.num_samples} samples", *lines, verdict[report.level]])
 
 
-def _split_text(record: dict[str, Any], result: SplitResult) -> str:
+def _split_text(record: dict[str, Any], result: SplitResult, config: SplitConfig) -> str:
     rows = [
         (
             name,
             part["num_samples"],
             part["num_videos"],
             part["num_subjects"] or "-",
-            len(part["labels"]),
+            len(set(part["labels"]) - {"None"}) or "-",
             record["files"][name],
         )
         for name, part in record["parts"].items()
@@ -225,6 +226,11 @@ def _split_text(record: dict[str, Any], result: SplitResult) -> str:
         text += f"\n{len(result.left_out)} windows lie too near to another part and are left out."
     if not result.leaks:
         return f"{text}\nNo clip, copy or known subject is in more than one part."
+    if config.by == "time" and config.compat is None and all(leak.kind != "augmentation" for leak in result.leaks):
+        return (
+            f"{text}\nBy time, recordings and their people are in several parts: scores speak for these recordings and "
+            "not for new ones."
+        )
     kinds = {kind: sum(leak.kind == kind for leak in result.leaks) for kind in ("video", "augmentation", "subject")}
     found = ", ".join(f"{count} by {kind}" for kind, count in kinds.items() if count)
     return f"{text}\nLeaks: {found}. First: {result.leaks[0].to_text()}. Scores on this split measure memory too."

@@ -11,14 +11,16 @@ from vidtune.data._doctor import Diagnosis, Shared, diagnose
 from vidtune.data._leakage import Leak, clip_families, find_leaks
 from vidtune.data._near_copies import ClipsOfTwoSets, NearCopies, NearCopy, clips_of_two_sets, find_near_copies
 from vidtune.data._probe import ProbedVideo, probe_videos
+from vidtune.data._probe_sound import missing_sounds
 from vidtune.data._quality import QualityThresholds, thresholds_named
 from vidtune.data._read import read_dataset
 from vidtune.data._samples import Aside, Dataset, Sample, Turn
 from vidtune.data._sides import mirror_sample, mirror_turns, swap_sides
-from vidtune.data._sound_source import SoundSource, names_sound, sound_source
+from vidtune.data._sound_paths import SoundsKept, keep_sounds
+from vidtune.data._sound_source import SoundSource, names_sound, sound_name, sound_source
 from vidtune.data._splits import SplitConfig, SplitResult, split_dataset
 from vidtune.data._stats import DatasetStats, Spread, TypeStats, describe_dataset, errors_of
-from vidtune.data._subset import take_subsets
+from vidtune.data._subset import class_of, take_subsets
 from vidtune.data._subtitles import (
     Subtitle,
     SubtitlesShown,
@@ -54,6 +56,7 @@ __all__ = [
     "Sample",
     "Shared",
     "SoundSource",
+    "SoundsKept",
     "SplitConfig",
     "SplitResult",
     "Spread",
@@ -64,6 +67,7 @@ __all__ = [
     "Writer",
     "balance_classes",
     "check_dataset",
+    "class_of",
     "clip_families",
     "clip_source",
     "clips_of_two_sets",
@@ -75,9 +79,11 @@ __all__ = [
     "errors_of",
     "find_leaks",
     "find_near_copies",
+    "keep_sounds",
     "load_samples",
     "mirror_sample",
     "mirror_turns",
+    "missing_sounds",
     "names_sound",
     "probe_videos",
     "read_dataset",
@@ -86,6 +92,7 @@ __all__ = [
     "require_answers",
     "resolve_video",
     "show_subtitles",
+    "sound_name",
     "sound_source",
     "split_dataset",
     "subtitle_file",

@@ -11,12 +11,15 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal
 
+from vidtune.core.errors import VidtuneError
 from vidtune.core.hashing import sha256_file
 from vidtune.core.progress import Progress, silent
 from vidtune.data._leakage import LeakKind, find_leaks
 from vidtune.data._paths import clean_path, parent_name
 from vidtune.data._probe import ProbedVideo, probe_videos
+from vidtune.data._probe_sound import ProbedSound, probe_sounds
 from vidtune.data._samples import Dataset, Sample
+from vidtune.data._sound_source import names_sound
 from vidtune.data._stats import DatasetStats, describe_dataset
 
 Level = Literal["ok", "warn", "error"]
@@ -75,15 +78,18 @@ def check_dataset(
         dataset: What was read.
         videos_root: Folder of its videos.
         against: Other files by name, such as the training part of this test part: nothing may be in both.
-        timeout_s: For opening one video.
-        progress: Called as videos are finished.
+        timeout_s: For opening one video, or one sound file.
+        progress: Called as videos and sound files are finished.
     """
     probed = probe_videos(dataset.samples, videos_root, timeout_s=timeout_s, progress=progress)
+    folders = (Path(videos_root), dataset.path.parent)
+    heard = probe_sounds(dataset.samples, folders, timeout_s=timeout_s, progress=progress)
     durations_s = {item.video: item.info.duration_s for item in probed if item.info is not None}
     stats = describe_dataset(dataset.samples, durations_s=durations_s)
     findings = [
         *(Finding("file", "ok", note) for note in dataset.notes),
         *_check_videos(probed, videos_root),
+        *_check_sounds(heard, dataset.samples),
         *_check_places(probed, Path(videos_root)),
         *_check_copies(probed),
         *_check_repeats(dataset.samples),
@@ -100,21 +106,37 @@ def _check_videos(probed: Sequence[ProbedVideo], videos_root: Path | str) -> Ite
     if not Path(videos_root).is_dir():
         yield Finding("videos", "error", f"video folder {videos_root} does not exist or is not a folder.")
         return
-    failed = [(item, item.error) for item in probed if item.error is not None]
-    missing = [(item.video, str(error)) for item, error in failed if item.path is None]
-    broken = [(item.video, f"[{error.code}] {error}") for item, error in failed if item.path is not None]
-    for found, what in ((missing, "are missing"), (broken, "cannot be read")):
+    yield from _check_files("videos", "videos", [(item.video, item.path, item.error) for item in probed])
+    lengths = [item.info.duration_s for item in probed if item.info is not None]
+    if lengths and all(item.error is None for item in probed):
+        yield Finding("videos", "ok", f"all {len(probed)} are found and readable, {_span(lengths)} long.")
+
+
+def _check_sounds(probed: Sequence[ProbedSound], samples: Sequence[Sample]) -> Iterable[Finding]:
+    yield from _check_files("sounds", "sound files", [(item.sound, item.path, item.error) for item in probed])
+    lengths = [item.duration_s for item in probed if item.duration_s is not None]
+    if lengths and all(item.error is None for item in probed):
+        num_named = sum(names_sound(sample) for sample in samples)
+        of_all = f"named by {'every sample' if num_named == len(samples) else f'{num_named} of {len(samples)} samples'}"
+        yield Finding("sounds", "ok", f"all {len(probed)} are found and readable, {_span(lengths)} long, {of_all}.")
+
+
+def _check_files(
+    check: str, what: str, probed: Sequence[tuple[str, Path | None, VidtuneError | None]]
+) -> Iterable[Finding]:
+    """Tell which files are missing and which cannot be read: name, place and error of each."""
+    failed = [(name, path, error) for name, path, error in probed if error is not None]
+    missing = [(name, str(error)) for name, path, error in failed if path is None]
+    broken = [(name, f"[{error.code}] {error}") for name, path, error in failed if path is not None]
+    for found, how in ((missing, "are missing"), (broken, "cannot be read")):
         if found:
             names, reasons = zip(*found, strict=True)
-            message = f"{len(found)} of {len(probed)} videos {what}: {_name(names)}. The first: {reasons[0]}"
-            yield Finding("videos", "error", message, reasons)
-    lengths = [item.info.duration_s for item in probed if item.info is not None]
-    if lengths and not missing and not broken:
-        yield Finding(
-            "videos",
-            "ok",
-            f"all {len(probed)} are found and readable, {min(lengths):.1f} to {max(lengths):.1f} s long.",
-        )
+            message = f"{len(found)} of {len(probed)} {what} {how}: {_name(names)}. The first: {reasons[0]}"
+            yield Finding(check, "error", message, reasons)
+
+
+def _span(lengths_s: Sequence[float]) -> str:
+    return f"{min(lengths_s):.1f} to {max(lengths_s):.1f} s"
 
 
 def _check_places(probed: Sequence[ProbedVideo], videos_root: Path) -> Iterable[Finding]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -12,6 +13,9 @@ from vidtune.data._samples import Role, Sample, Turn
 _MEDIA_TAG = re.compile(r"<(?:video|image|audio)>\n?|\n<(?:video|image|audio)>$")
 VIDEO_TAG = "<video>\n"
 """What is put before the first question when a format wants the place of the clip marked."""
+
+AUDIO_TAG = "<audio>\n"
+"""What follows it where the sample names a sound file."""
 
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 _KNOWN_KEYS = {"id", "split", "subject", "label", "system"}
@@ -26,6 +30,9 @@ _ROLES: dict[str, Role] = {
     "assistant": "assistant",
     "system": "system",
 }
+SOUND_KEYS = frozenset({"audio", "audios", "audio_start_s", "audio_end_s"})
+"""Keys of a record about the sound file that it names besides its clip."""
+
 SPEAKERS: dict[Role, str] = {"user": "human", "assistant": "gpt", "system": "system"}
 """Who speaks, as LLaVA and ShareGPT write it."""
 
@@ -74,10 +81,11 @@ def build_sample(
     turns = _without_empty_answer(turns)
     if system:
         turns = (Turn("system", system), *turns)
-    if not check_turns(turns, place):
+    sound = read_sound_keys(record, place)
+    if sound is None or not check_turns(turns, place):
         return None
-    meta = {key: value for key, value in record.items() if key not in own_keys | _KNOWN_KEYS}
-    return Sample(sample_id, video, tuple(turns), split, subject, label, meta)
+    meta = {key: value for key, value in record.items() if key not in own_keys | _KNOWN_KEYS | SOUND_KEYS}
+    return Sample(sample_id, video, tuple(turns), split, subject, label, {**meta, **sound})
 
 
 def read_turns(
@@ -148,6 +156,47 @@ def read_video(value: Any, field: str, place: Place) -> str | None:
         return check_path(value, field, place)
     place.report(field, value, "the path of a video, as text")
     return None
+
+
+def read_sound_keys(record: Mapping[str, Any], place: Place) -> dict[str, Any] | None:
+    """Return what a record says of its sound, as keys of a sample's meta; None after a report.
+
+    ``audio``, or ``audios`` as other trainers call it, names one file: a text, or a list of one. ``audio_start_s`` and
+    ``audio_end_s`` say which part of it is meant; without them, all of it.
+    """
+    named = [record[key] for key in ("audios", "audio") if key in record and record[key] not in (None, "", [], False)]
+    found: dict[str, Any] = {}
+    if named:
+        paths = [value if isinstance(value, list) else [value] for value in named]
+        if len(paths[0]) != 1 or paths[-1] != paths[0] or not isinstance(paths[0][0], str) or not paths[0][0].strip():
+            place.report("audio", named[0], "one sound file: its path, or a list of one")
+            return None
+        path = check_path(paths[0][0], "audio", place)
+        if path is None:
+            return None
+        found["audio"] = path
+    part = {key: record[key] for key in ("audio_start_s", "audio_end_s") if record.get(key) is not None}
+    for key, value in part.items():
+        seconds = _seconds(value)
+        if seconds is None:
+            place.report(key, value, "seconds from the beginning of the sound, 0 or more")
+            return None
+        found[key] = seconds
+    start_s = found.get("audio_start_s", 0.0)
+    if start_s >= found.get("audio_end_s", math.inf):
+        place.report("audio_end_s", record["audio_end_s"], f"more than audio_start_s, {start_s:g}")
+        return None
+    return found
+
+
+def _seconds(value: Any) -> float | None:
+    if isinstance(value, bool) or not isinstance(value, int | float | str):
+        return None
+    try:
+        seconds = float(value)
+    except (ValueError, OverflowError):
+        return None
+    return seconds if 0 <= seconds < math.inf else None
 
 
 def read_optional_text(record: Mapping[str, Any], key: str, place: Place) -> str | None:

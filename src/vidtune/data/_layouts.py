@@ -15,7 +15,7 @@ from vidtune.data._findings import Findings, Place, shorten
 from vidtune.data._paths import VIDEO_SUFFIXES, parent_name
 from vidtune.data._strict_json import Record, parse_records, parse_value
 
-_TABLE_SUFFIXES = (".csv", ".tsv", ".txt")
+_TABLE_SUFFIXES = (".csv", ".tsv", ".txt", ".npy")
 _MAX_CELL = 1_000_000
 
 

@@ -20,6 +20,7 @@ from vidtune.core.hashing import sha256_bytes
 from vidtune.data._conversation import RESERVED_KEYS
 from vidtune.data._findings import Findings, describe
 from vidtune.data._layouts import RECORDS, Layout, SourceFile, clips_below
+from vidtune.data._npy import is_npy, npy_to_lines
 from vidtune.data._parquet import is_parquet, parquet_to_lines
 from vidtune.data._paths import clean_path, parent_name, without_suffix
 from vidtune.data._samples import Dataset, Sample
@@ -95,7 +96,9 @@ def _read_bytes(path: Path, *, is_named: bool) -> bytes:
 def _text_of(path: Path, data: bytes, findings: Findings) -> tuple[str, list[str]]:
     if path.is_dir():
         return "", []
-    return (parquet_to_lines(data, findings), []) if is_parquet(data) else decode_text(data, findings)
+    if is_parquet(data):
+        return parquet_to_lines(data, findings), []
+    return (npy_to_lines(data, findings), []) if is_npy(data) else decode_text(data, findings)
 
 
 def _annotation_names(folder: Path) -> list[str]:

@@ -22,6 +22,12 @@ class SoundSource:
     is_named: bool
     """Whether the sample names it. The track of a clip may be missing; a file that is named may not."""
 
+    start_s: float = 0.0
+    """Where the part begins that is meant, in seconds from the beginning."""
+
+    end_s: float | None = None
+    """Where it ends. None: with the file."""
+
     def read(self, *, sample_rate_hz: int, max_duration_s: float, limits: ReadLimits | None = None) -> Sound | None:
         """Return what is heard; None for a clip without a track.
 
@@ -29,7 +35,14 @@ class SoundSource:
             VidtuneError: As ``read_sound``.
         """
         try:
-            return read_sound(self.path, sample_rate_hz=sample_rate_hz, max_duration_s=max_duration_s, limits=limits)
+            return read_sound(
+                self.path,
+                sample_rate_hz=sample_rate_hz,
+                max_duration_s=max_duration_s,
+                limits=limits,
+                start_s=self.start_s,
+                end_s=self.end_s,
+            )
         except SoundMissing:
             if self.is_named:
                 raise
@@ -40,6 +53,14 @@ def names_sound(sample: Sample) -> bool:
     """Whether the data name a sound file for the sample."""
     named = sample.meta.get("audio")
     return isinstance(named, str) and bool(named)
+
+
+def sound_name(sample: Sample) -> str:
+    """Return what is heard of a sample as one text: the file that it names and the part of it, or else its clip."""
+    if not names_sound(sample):
+        return sample.video
+    part = [str(sample.meta.get(key)) for key in ("audio_start_s", "audio_end_s") if key in sample.meta]
+    return " ".join([str(sample.meta["audio"]), *part])
 
 
 def sound_source(sample: Sample, config: DataConfig) -> SoundSource | None:
@@ -54,11 +75,21 @@ def sound_source(sample: Sample, config: DataConfig) -> SoundSource | None:
     if config.sound == "none":
         return None
     if names_sound(sample):
-        return SoundSource(find_sound_file(sample, (config.videos, config.path.parent)), is_named=True)
+        return named_sound(sample, (config.videos, config.path.parent))
     if config.sound == "named":
         return None
     clip = clip_source(sample, config.videos)
     return SoundSource(clip, is_named=False) if isinstance(clip, Path) else None  # a folder of frames has no track
+
+
+def named_sound(sample: Sample, folders: Sequence[Path]) -> SoundSource:
+    """Return the sound file that a sample names, and the part of it that is meant.
+
+    Raises:
+        SoundMissing: If it is in none of the folders.
+    """
+    start_s, end_s = sample.meta.get("audio_start_s", 0.0), sample.meta.get("audio_end_s")
+    return SoundSource(find_sound_file(sample, folders), is_named=True, start_s=start_s, end_s=end_s)
 
 
 def find_sound_file(sample: Sample, folders: Sequence[Path]) -> Path:

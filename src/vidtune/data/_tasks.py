@@ -7,6 +7,7 @@ Every reader of a benchmark writes these, so that scoring knows one vocabulary a
     question_type    the benchmark's own type, task or category
     options          texts of the options of a multiple-choice question
     correct_option   which of them is right, from 0; absent where the answers are kept back
+    answer_kept_back true where the benchmark publishes the answers of other questions of the file and not of this one
     references       all reference answers or captions, the first being the sample's answer
     short_answer     the keyword of a long answer
     events           things with a time: ``{"start_s", "end_s", "text"}``; ``end_s`` may be absent
@@ -14,6 +15,9 @@ Every reader of a benchmark writes these, so that scoring knows one vocabulary a
     subtitle_path    the file of its subtitles, as the benchmark names it
     subtitle_start_s when the clip begins, on the clock of its subtitles; absent for 0
     subtitle_place   ``between`` where the benchmark puts subtitles between the frames; absent: before the question
+    audio            the sound file that goes with the clip, e.g. the question as it is spoken
+    audio_start_s, audio_end_s
+                     the part of it that is meant; absent for all of it
     frames           names of the images that make up the clip, in a folder of frames
     duration_s, duration_group, domain
 """

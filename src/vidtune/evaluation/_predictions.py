@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -81,7 +81,10 @@ class PredictionFile:
     sha256: str
     predictions: tuple[Prediction, ...]
     num_expected: int | None = None
-    """Samples that the prediction run was asked for; None where no run says it."""
+    """How many of them the prediction run was asked for; None where no run says it."""
+    kept_back: tuple[Prediction, ...] = ()
+    """Apart from ``predictions``: questions whose answers the benchmark publishes for others of the file only. They can
+    be handed in and not scored."""
 
     @property
     def is_unfinished(self) -> bool:
@@ -125,7 +128,15 @@ def read_predictions(source: Path) -> PredictionFile:
     if is_compat:
         parsed = _number_repeats(parsed)
     latest = {prediction.sample_id: prediction for prediction in parsed}
-    return PredictionFile(path, sha256_file(path), tuple(latest.values()), _read_num_expected(path))
+    kept_back = _kept_back(latest.values())
+    num_expected = _read_num_expected(path)
+    return PredictionFile(
+        path,
+        sha256_file(path),
+        tuple(prediction for name, prediction in latest.items() if name not in kept_back),
+        None if num_expected is None else num_expected - len(kept_back),
+        tuple(kept_back.values()),
+    )
 
 
 def describe_unfinished(num_predicted: int, num_expected: int | None) -> str:
@@ -158,6 +169,12 @@ def _error_name(entry: Any) -> str:
     if isinstance(entry, Mapping):
         entry = next((entry[key] for key in ("name", "error", "type", "label") if key in entry), "")
     return str(entry).strip()
+
+
+def _kept_back(predictions: Collection[Prediction]) -> dict[str, Prediction]:
+    """Return those of which only other answers are published; none where no answer is known at all."""
+    found = {one.sample_id: one for one in predictions if not one.answer and one.meta.get("answer_kept_back") is True}
+    return found if any(one.answer for one in predictions) else {}
 
 
 def _find_file(source: Path) -> Path:

@@ -123,7 +123,7 @@ def _write_submission(file: PredictionFile, protocol: ScoringProtocol) -> None:
     if protocol.submission is None:
         return
     path = file.run.path / protocol.submission.file_name
-    built = protocol.submission.build(file.predictions)
+    built = protocol.submission.build((*file.predictions, *file.kept_back))
     if isinstance(built, str):
         write_atomic(path, built)
     else:
@@ -279,6 +279,7 @@ def _summarise(
         "predictions_sha256": file.sha256,
         "num_expected": file.num_expected,
         "num_samples": len(file.predictions),
+        "num_kept_back": len(file.kept_back),
         "num_scored": len(answered),
         "num_errors": len(file.predictions) - len(answered),
         "num_unparsed": _count_unparsed(records),

@@ -25,6 +25,8 @@ def result_text(metrics: dict[str, Any]) -> str:
             else ""
         )
     )
+    if metrics["num_kept_back"]:
+        lines.append(f"{metrics['num_kept_back']:,} more have answers that are kept back: handed in, not scored")
     lines += describe_setup(metrics["setup"])
     lines += _score_lines(metrics["metrics"])
     lines += _corpus_lines(metrics["corpus"]) + _group_lines(metrics["groups"])

@@ -43,6 +43,7 @@ from vidtune.inference._engine import Engine
 from vidtune.inference._gates import GateRecorder, draw_gates
 from vidtune.inference._loading import fingerprint, load_configured, resolve_source
 from vidtune.inference._memory import BatchSize
+from vidtune.inference._named_sounds import check_named_sounds
 from vidtune.inference._options import describe_loading
 from vidtune.inference._reading import Clip, read_ahead
 from vidtune.inference._records import answer_record, error_record, qved_predictions, strip_name
@@ -82,7 +83,8 @@ def predict_dataset(
         Counts over the whole run directory, and the speed of this attempt.
 
     Raises:
-        DataInvalid: If the annotation file does not hold, or none of its videos is found; nothing was loaded.
+        DataInvalid: If the annotation file does not hold, or none of its videos is found, or none of the sound files
+            that it names for a model that hears; nothing was loaded.
         ModelUnavailable, ModelMismatch: If there is no such model.
         RunMismatch: If ``run`` was begun with other settings, data or weights.
         RunLocked: If another process is writing ``run``.
@@ -91,6 +93,7 @@ def predict_dataset(
     dataset = _read_dataset(config)
     samples = dataset.samples
     resolve_source(config.model.source)
+    check_named_sounds(config, dataset)
     _check_disk(run, num_samples=len(samples), has_strips=config.save_strips)
     with RunLock(run.path):
         claim(config, run)

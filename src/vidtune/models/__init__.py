@@ -18,7 +18,7 @@ from vidtune.models._media_features import (
     takes_media_features,
 )
 from vidtune.models._native import NativeFamily
-from vidtune.models._outline import ModelOutline, outline_model
+from vidtune.models._outline import ModelOutline, family_of, outline_model
 from vidtune.models._source import Checkpoint, find_checkpoint
 from vidtune.models._text_model import is_text_model, load_text_model
 from vidtune.models._torchvision import ensure_torchvision
@@ -44,6 +44,7 @@ __all__ = [
     "encode_pixels",
     "ensure_torchvision",
     "families",
+    "family_of",
     "features_from_tensors",
     "features_to_tensors",
     "find_checkpoint",

@@ -38,14 +38,10 @@ def outline_model(source: str | Path) -> ModelOutline | None:
         ModelUnavailable: If it names nothing that can be loaded.
         ModelMismatch: If it is of no known family, or an adapter.
     """
-    name = str(source)
-    config = cached_config(name)
-    if config is not None:
-        return ModelOutline(find_family(str(config.get("model_type", "")), name), None)
-    if is_hub_id(name):
-        return None
+    family = family_of(source)
+    if family is None or is_hub_id(str(source)):
+        return None if family is None else ModelOutline(family, None)
     checkpoint = find_checkpoint(source)
-    family = find_family(checkpoint.model_type, checkpoint.source)
     if not isinstance(family, NativeFamily) or type(family).load_weights is not NativeFamily.load_weights:
         return ModelOutline(family, None)
     ensure_torchvision()
@@ -54,3 +50,20 @@ def outline_model(source: str | Path) -> ModelOutline | None:
     model_class = getattr(transformers, family.model_class)
     with torch.device("meta"):
         return ModelOutline(family, model_class(model_class.config_class.from_pretrained(checkpoint.folder)))
+
+
+def family_of(source: str | Path) -> Family | None:
+    """Return the family of a model by its config.json alone; None for a hub id that is not in the local cache.
+
+    Raises:
+        ModelUnavailable: If ``source`` names nothing that can be loaded.
+        ModelMismatch: If it is of no known family, or an adapter.
+    """
+    name = str(source)
+    config = cached_config(name)
+    if config is not None:
+        return find_family(str(config.get("model_type", "")), name)
+    if is_hub_id(name):
+        return None
+    checkpoint = find_checkpoint(source)
+    return find_family(checkpoint.model_type, checkpoint.source)

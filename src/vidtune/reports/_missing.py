@@ -78,7 +78,7 @@ def find_missing(
             f"The scores of the samples are newer than their means: scoring was stopped. "
             f"Run `vidtune evaluate {run.name}` again."
         )
-    num_unscored = sum(not one for one in scores)
+    num_unscored = sum(not one for one in scores) - metrics.get("num_kept_back", 0)
     if num_unscored:
         sentences.append(f"{num_unscored} of {len(scores)} predictions have no scores yet.")
     part = describe_unfinished(len(scores), num_expected(environment))

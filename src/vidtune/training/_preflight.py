@@ -10,7 +10,8 @@ from typing import Protocol, runtime_checkable
 from vidtune.config import load_recipe, salvage_recipe
 from vidtune.core.errors import ConfigInvalid, DataInvalid, DiskFull, VideoMissing, VidtuneError
 from vidtune.core.rundir import RunDirectory
-from vidtune.data import DataConfig, Sample, load_samples, require_answers, resolve_video
+from vidtune.data import DataConfig, Sample, load_samples, missing_sounds, require_answers, resolve_video
+from vidtune.models import family_of
 from vidtune.training._balance import group_of
 from vidtune.training._config import Grouping, TrainConfig
 from vidtune.training._order import choose_subset
@@ -94,10 +95,11 @@ class _Found:
 
 def _examine(config: TrainConfig, run: RunDirectory, evaluator: object | None) -> _Found:
     findings: list[str] = []
-    train = _read(config.data, "data", config.limits.max_dropped_share, findings)
+    hears = _hears(config)
+    train = _read(config.data, "data", config.limits.max_dropped_share, findings, hears=hears)
     held_out: tuple[Sample, ...] = ()
     if config.eval_data is not None:
-        held_out = _read(config.eval_data, "eval_data", config.limits.max_dropped_share, findings)
+        held_out = _read(config.eval_data, "eval_data", config.limits.max_dropped_share, findings, hears=hears)
     findings += _check_measurement(config, held_out, evaluator)
     findings += _check_groups(config, train)
     if not config.adapter.modalities and not config.adapter.modules_to_train:
@@ -112,7 +114,18 @@ def _examine(config: TrainConfig, run: RunDirectory, evaluator: object | None) -
     return _Found(TrainingData(train, held_out, tuple(notes)), findings, check_disk(config, run, trained_bytes))
 
 
-def _read(config: DataConfig, key: str, max_dropped_share: float, findings: list[str]) -> tuple[Sample, ...]:
+def _hears(config: TrainConfig) -> bool:
+    """Whether the model has an audio tower; False where nothing is known of it: what is wrong with it is said apart."""
+    try:
+        family = family_of(config.model.source)
+    except VidtuneError:
+        return False
+    return family is not None and "audio" in family.modalities
+
+
+def _read(
+    config: DataConfig, key: str, max_dropped_share: float, findings: list[str], *, hears: bool
+) -> tuple[Sample, ...]:
     try:
         samples = load_samples(config).samples
     except DataInvalid as exc:
@@ -128,6 +141,15 @@ def _read(config: DataConfig, key: str, max_dropped_share: float, findings: list
         findings.append(
             f"{key}: {len(missing)} of {len(samples)} videos are not below {config.videos}: {names}{more}; "
             f"at most {max_dropped_share:.0%} may be missing (limits.max_dropped_share)."
+        )
+    unheard = missing_sounds(samples, (config.videos, config.path.parent)) if hears and config.sound != "none" else []
+    if len(unheard) > max_dropped_share * len(samples):
+        names = ", ".join(str(sample.meta["audio"]) for sample, _ in unheard[:_MAX_SHOWN])
+        more = ", ..." if len(unheard) > _MAX_SHOWN else ""
+        findings.append(
+            f"{key}: the sound files of {len(unheard)} of {len(samples)} samples are neither below {config.videos} nor "
+            f"beside {config.path}: {names}{more}; at most {max_dropped_share:.0%} may be missing "
+            "(limits.max_dropped_share); sound=none asks without them."
         )
     try:
         require_answers(samples, config.path, purpose="nothing can be learned from or compared with them")

@@ -54,12 +54,17 @@ class _ActivityNetCaptions:
 
 
 def read_events(record: Mapping[str, Any], place: Place) -> list[dict[str, Any]] | None:
-    """Return the events of one video; None after a report."""
-    spans, sentences = record.get("timestamps"), texts_of(record, "sentences", place)
+    """Return the events of one video, in the order of the file; None after a report. One without words is none."""
+    spans, sentences = record.get("timestamps"), record.get("sentences")
     if not isinstance(spans, list):
         place.report("timestamps", spans, "a list of [start, end]")
         return None
-    return events_of(spans, sentences, "timestamps", place) if sentences is not None else None
+    if texts_of(record, "sentences", place) is None or not isinstance(sentences, list):
+        return None
+    if len(spans) != len(sentences):
+        return events_of(spans, sentences, "timestamps", place)  # which reports it
+    told = [(span, text) for span, text in zip(spans, sentences, strict=True) if text.strip()]
+    return events_of([span for span, _ in told], [text for _, text in told], "timestamps", place)
 
 
 def split_of(path: Path) -> str | None:

@@ -1,7 +1,9 @@
 """ActivityNet Captions as paragraphs: all sentences of a video one after the other, for captioning and retrieval.
 
 The files are those of ``activitynet_captions``, which is what ``auto`` takes them for; name this format to have
-paragraphs. Paragraph retrieval is done on ``val_1`` (4,917 videos).
+paragraphs. Paragraph-video retrieval is done on ``val_1`` (4,917 videos, one paragraph each). Sentences are joined by
+blanks in the order of the file, as in the loaders of CLIP4Clip and TS2-Net: that is the order of time but for a few
+videos, of which some sentence begins before the one that precedes it (``v_MSSb3wPd5hM``).
 """
 
 from __future__ import annotations

@@ -4,7 +4,8 @@
     {"q_uid": "0074f737-...", "question": ..., "option 0": ..., ..., "option 4": ...}
 
 The second form is the official ``questions.json``; right answers of the public 500 are in ``subset_answers.json``
-beside it. All others are kept back and judged by the challenge's server.
+beside it. All others are kept back and judged by the challenge's server: they are marked, so that a run over all
+5,031 questions is scored on the public ones and hands in the rest.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from vidtune.data._samples import Sample
 from vidtune.data._tasks import (
     PROTOCOL,
     choice_sample,
+    known_of,
     option_named,
     options_of,
     read_beside,
@@ -56,7 +58,11 @@ class _EgoSchema:
             options=options,
             correct=correct,
             split="subset" if correct is not None else "test",
-            meta={PROTOCOL: "egoschema", **rest_of(record, _KEYS)},
+            meta={
+                PROTOCOL: "egoschema",
+                **known_of(answer_kept_back=True if correct is None else None),
+                **rest_of(record, _KEYS),
+            },
         )
 
 

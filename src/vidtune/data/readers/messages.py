@@ -2,16 +2,23 @@
 
 As LlamaFactory and ms-swift read it. ``content`` may also be the list of parts that chat templates take
 (``{"type": "video", "video": path}``, ``{"type": "video_url", "video_url": {"url": path}}``,
-``{"type": "text", "text": ...}``); the clip may be named there instead. ``audios`` may name one sound file.
+``{"type": "text", "text": ...}``); the clip may be named there instead. ``audios`` may name one sound file, as may a
+part ``{"type": "audio", "audio": path, "audio_start": 1.5, "audio_end": 4}``, whose times are in seconds.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
 from typing import Any
 
-from vidtune.data._conversation import VIDEO_TAG, build_sample, read_turns, read_video, strip_media_tags
+from vidtune.data._conversation import (
+    AUDIO_TAG,
+    VIDEO_TAG,
+    build_sample,
+    read_turns,
+    read_video,
+    strip_media_tags,
+)
 from vidtune.data._findings import ABSENT, Place
 from vidtune.data._layouts import RECORDS
 from vidtune.data._samples import Role, Sample, Turn
@@ -29,7 +36,8 @@ class _Messages:
 
     def read_record(self, record: Mapping[str, Any], place: Place) -> Sample | None:
         inline: list[Any] = []
-        turns = _read_messages(record, place, inline)
+        heard: dict[str, Any] = {}
+        turns = _read_messages(record, place, inline, heard)
         key = "video" if "video" in record and "videos" not in record else "videos"
         written = record.get(key, ABSENT)
         if inline and isinstance(written, list | str):
@@ -41,18 +49,14 @@ class _Messages:
         if record.get("images"):
             place.report("images", record["images"], "none: a sample is one video, text and perhaps one sound file")
             return None
-        audio = read_video(record["audios"], "audios", place) if record.get("audios") else None
-        sample = build_sample(record, place, video=video, turns=turns, own_keys={key, "messages", "images", "audios"})
-        if sample is None or (record.get("audios") and audio is None):
-            return None
-        return replace(sample, meta={**sample.meta, "audio": audio}) if audio else sample
+        return build_sample({**record, **heard}, place, video=video, turns=turns, own_keys={key, "messages", "images"})
 
     def to_record(self, sample: Sample) -> dict[str, Any]:
         fields = {"split": sample.split, "subject": sample.subject, "label": sample.label}
         audio = sample.meta.get("audio")
         return {
             "id": sample.sample_id,
-            "messages": _tagged(sample.turns),
+            "messages": _tagged(sample.turns, VIDEO_TAG + AUDIO_TAG if audio else VIDEO_TAG),
             "videos": [sample.video],
             **({"audios": [audio]} if audio else {}),
             **{key: value for key, value in fields.items() if value is not None},
@@ -63,45 +67,58 @@ class _Messages:
         return as_lines(records)
 
 
-def _read_messages(record: Mapping[str, Any], place: Place, videos: list[Any]) -> list[Turn] | None:
-    """Return the turns; videos named inside content parts are added to ``videos``."""
+def _read_messages(
+    record: Mapping[str, Any], place: Place, videos: list[Any], heard: dict[str, Any]
+) -> list[Turn] | None:
+    """Return the turns; what parts of the content name is added to ``videos`` and ``heard``."""
     written = read_turns(record, "messages", ("role", "content"), _ROLES, place)
     if written is None:
         return None
     turns = []
     for role, content, field in written:
-        text = content if isinstance(content, str) else _read_parts(content, field, place, videos)
+        text = content if isinstance(content, str) else _read_parts(content, field, place, videos, heard)
         if text is not None:
             turns.append(Turn(role, strip_media_tags(text)))
     return turns if len(turns) == len(written) else None
 
 
-def _read_parts(content: Any, field: str, place: Place, videos: list[Any]) -> str | None:
+def _read_parts(content: Any, field: str, place: Place, videos: list[Any], heard: dict[str, Any]) -> str | None:
     if not isinstance(content, list) or not content:
         place.report(field, content, "text or a list of parts")
         return None
     texts = []
     for index, part in enumerate(content):
-        kind = part.get("type", ABSENT) if isinstance(part, dict) else part
+        kind = part.get("type", ABSENT) if isinstance(part, dict) else ABSENT
         if kind == "text" and isinstance(part.get("text"), str):
             texts.append(part["text"])
         elif kind in ("video", "video_url"):
-            path = next((part[key] for key in ("video", "path", "url", "video_url") if key in part), ABSENT)
-            # OpenAI's form puts the address one level down.
-            path = path.get("url", ABSENT) if isinstance(path, dict) else path
+            if part.get("video_start") is not None or part.get("video_end") is not None:
+                place.report_text(f"{field}[{index}]", "a part of a video", "a whole one: cut it out first")
+                return None
+            path = _named_file(part, "video")
             if path is not ABSENT:
                 videos.append(path)
+        elif kind in ("audio", "audio_url"):
+            heard.setdefault("audio", []).append(_named_file(part, "audio"))
+            times = {"audio_start_s": part.get("audio_start"), "audio_end_s": part.get("audio_end")}
+            heard |= {key: value for key, value in times.items() if value is not None}
         else:
-            place.report(f"{field}[{index}]", part, "a part of type text or video")
+            place.report(f"{field}[{index}]", part, "a part of type text, video or audio")
             return None
     return "\n".join(texts)
 
 
-def _tagged(turns: tuple[Turn, ...]) -> list[dict[str, str]]:
-    """Return the messages with the tag that other trainers want before the first question."""
+def _named_file(part: Mapping[str, Any], kind: str) -> Any:
+    path = next((part[key] for key in (kind, "path", "url", f"{kind}_url") if key in part), ABSENT)
+    # OpenAI's form puts the address one level down.
+    return path.get("url", ABSENT) if isinstance(path, dict) else path
+
+
+def _tagged(turns: tuple[Turn, ...], tags: str) -> list[dict[str, str]]:
+    """Return the messages with the tags that other trainers want before the first question."""
     first_user = next((index for index, turn in enumerate(turns) if turn.role == "user"), -1)
     return [
-        {"role": turn.role, "content": (VIDEO_TAG if index == first_user else "") + turn.text}
+        {"role": turn.role, "content": (tags if index == first_user else "") + turn.text}
         for index, turn in enumerate(turns)
     ]
 

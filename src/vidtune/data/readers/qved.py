@@ -1,7 +1,7 @@
 """QVED and LLaVA: ``{"video": "squats/0001.mp4", "conversations": [{"from": "human", "value": ...}, ...]}``.
 
 ``video`` may be a list of one, as VideoLLaMA3 writes it; ``videos`` is accepted too. ``id`` and ``split`` are
-optional. The ``<video>`` tag in a question is not needed and is taken out.
+optional, as is ``audio``, the path of a sound file. The ``<video>`` tag in a question is not needed and is taken out.
 """
 
 from __future__ import annotations

@@ -1,6 +1,7 @@
 """ShareGPT with videos: ``{"conversations": [{"from": "human", "value": "<video>..."}, ...], "videos": ["0001.mp4"]}``.
 
-As LlamaFactory's ``formatting: sharegpt`` wants it; apart from the list it is QVED's shape.
+As LlamaFactory's ``formatting: sharegpt`` wants it; apart from the list it is QVED's shape. ``audios`` may name one
+sound file.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from vidtune.data._conversation import (
+    AUDIO_TAG,
     SPEAKERS,
     VIDEO_TAG,
     build_sample,
@@ -36,8 +38,10 @@ class _ShareGpt:
 
     def to_record(self, sample: Sample) -> dict[str, Any]:
         first_user = next((index for index, turn in enumerate(sample.turns) if turn.role == "user"), -1)
+        audio = sample.meta.get("audio")
+        tags = VIDEO_TAG + AUDIO_TAG if audio else VIDEO_TAG
         turns = [
-            {"from": SPEAKERS[turn.role], "value": (VIDEO_TAG if index == first_user else "") + turn.text}
+            {"from": SPEAKERS[turn.role], "value": (tags if index == first_user else "") + turn.text}
             for index, turn in enumerate(sample.turns)
         ]
         fields = {"split": sample.split, "subject": sample.subject, "label": sample.label}
@@ -45,8 +49,9 @@ class _ShareGpt:
             "id": sample.sample_id,
             "conversations": turns,
             "videos": [sample.video],
+            **({"audios": [audio]} if audio else {}),
             **{key: value for key, value in fields.items() if value is not None},
-            **sample.meta,
+            **{key: value for key, value in sample.meta.items() if key != "audio"},
         }
 
     def encode(self, records: list[dict[str, Any]]) -> str:

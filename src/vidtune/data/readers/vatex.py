@@ -23,9 +23,9 @@ class _Vatex:
     layout = RECORDS
     looks_like = "`videoID` and `enCap`"
     split_lists: Mapping[str, str] = {
-        "test-hgr": "hgr_test.txt",
-        "val-hgr": "hgr_val.txt",
-        "train-hgr": "hgr_train.txt",
+        "test-hgr": "test_list.txt",
+        "val-hgr": "val_list.txt",
+        "train-hgr": "train_list.txt",
     }
 
     def recognises(self, record: Mapping[str, Any]) -> bool:

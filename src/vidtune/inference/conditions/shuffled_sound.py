@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from vidtune.data import Sample
+from vidtune.data import Sample, sound_name
 from vidtune.inference._borrowing import borrow
 from vidtune.inference._condition import Condition
 
 
 def borrow_sounds(samples: Sequence[Sample]) -> Mapping[str, Sample]:
     """Return for each sample another one, with another sound and with another answer."""
-    return borrow(samples, lambda sample: str(sample.meta.get("audio") or sample.video))
+    return borrow(samples, sound_name)
 
 
 CONDITION = Condition(

@@ -1,0 +1,78 @@
+"""Listen to the sound file of every sample that names one: is it there, and can it be heard."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from dataclasses import dataclass
+from pathlib import Path
+
+from vidtune.core.errors import VidtuneError
+from vidtune.core.progress import Progress, silent
+from vidtune.data._samples import Sample
+from vidtune.data._sound_source import find_sound_file, named_sound, names_sound, sound_name
+from vidtune.media import ReadLimits
+
+_NUM_WORKERS = 4
+_RATE_HZ = 16_000
+_LISTENED_S = 30.0
+"""What the models that hear take of it."""
+
+
+@dataclass(frozen=True)
+class ProbedSound:
+    """One sound file as written in the annotation, or the part of it that a sample means, and what became of it."""
+
+    sound: str
+    path: Path | None
+    duration_s: float | None
+    """How long it is by its header."""
+
+    error: VidtuneError | None
+
+
+def probe_sounds(
+    samples: Sequence[Sample], folders: Sequence[Path], *, timeout_s: float = 10.0, progress: Progress = silent
+) -> list[ProbedSound]:
+    """Find each sound that ``samples`` name and decode its first 30 seconds, once.
+
+    Args:
+        samples: Whose sounds.
+        folders: Where they are looked for: the folder of the videos, and that of the annotation file.
+        timeout_s: For one file; a file that takes longer is reported, the others go on.
+        progress: Called as files are finished.
+    """
+    limits = ReadLimits(timeout_s=timeout_s)
+
+    def probe(sample: Sample) -> ProbedSound:
+        path: Path | None = None
+        written = str(sample.meta["audio"])
+        try:
+            source = named_sound(sample, folders)
+            path = source.path
+            heard = source.read(sample_rate_hz=_RATE_HZ, max_duration_s=_LISTENED_S, limits=limits)
+            return ProbedSound(written, path, None if heard is None else heard.requested_s, None)
+        except VidtuneError as exc:
+            return ProbedSound(written, path, None, exc)
+
+    by_name = {sound_name(sample): sample for sample in reversed(samples) if names_sound(sample)}
+    order = list(dict.fromkeys(sound_name(sample) for sample in samples if names_sound(sample)))
+    results: dict[str, ProbedSound] = {}
+    with ThreadPoolExecutor(_NUM_WORKERS, thread_name_prefix="probe") as pool:
+        waiting = {pool.submit(probe, by_name[name]): name for name in order}
+        for done, future in enumerate(as_completed(waiting), start=1):
+            results[waiting[future]] = future.result()
+            progress("probing sounds", done, len(order))
+    return [results[name] for name in order]
+
+
+def missing_sounds(samples: Sequence[Sample], folders: Sequence[Path]) -> list[tuple[Sample, str]]:
+    """Return the samples whose sound file is in none of ``folders``, each with the reason; nothing is opened."""
+    found = []
+    for sample in samples:
+        if names_sound(sample):
+            try:
+                find_sound_file(sample, folders)
+            except VidtuneError as exc:
+                found.append((sample, exc.problem))
+    return found
