@@ -193,7 +193,7 @@ def test_where_all_fail_the_recommendation_says_that_none_can_be_relied_on(tmp_p
 
     chosen = recommend(compared_of(tmp_path, clear=[("a", "c"), ("b", "c")], a=failing, b=failing, c=failing))
 
-    assert chosen.headline == "Take c. None of the runs can be relied on yet."
+    assert chosen.headline == "None of the runs can be relied on yet. If it must be one: c."
 
 
 def test_a_pair_is_found_whichever_way_round_it_was_compared(tmp_path):

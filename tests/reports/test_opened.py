@@ -16,6 +16,7 @@ import av
 import numpy as np
 import openpyxl
 import pytest
+from tests.media.writing import tone, write_sound
 from tests.reports.payloads import PAYLOADS
 from tests.reports.sample import write_run
 from tests.reports.test_comparison import record_of, write_runs
@@ -68,6 +69,16 @@ PLAYER = """<script>addEventListener("load", async () => {
   }
   document.body.textContent = "FOUND" + encodeURIComponent(JSON.stringify(found)) + "END";
 });</script>"""
+
+# What stands where a sound can be played. Playing it takes real time, which this way of running a browser has not.
+PLAYERS = """<script>(function () {
+  const found = Array.from(document.querySelectorAll("audio"), (audio) => {
+    const link = audio.parentNode.querySelector("a");
+    return [audio.getAttribute("src"), audio.controls, audio.preload, audio.ariaLabel,
+      link.getAttribute("href"), link.textContent];
+  });
+  document.body.textContent = "FOUND" + encodeURIComponent(JSON.stringify(found)) + "END";
+})();</script>"""
 
 
 @pytest.fixture(scope="module")
@@ -142,6 +153,19 @@ def write_clip(path, codec):
         container.mux(stream.encode())
 
 
+def open_with(script, page, profile):
+    """Open a page in a browser with a script added to it, and return what that found."""
+    # The page's own policy, but for our script: it must let the media in.
+    html = re.sub(r"script-src '[^']*'", "script-src 'unsafe-inline'", page.read_text())
+    page.write_text(html.replace("</body>", script + "</body>"))
+    command = [program("chromium", "google-chrome"), "--headless", "--no-sandbox", "--disable-gpu", "--dump-dom"]
+    command += [f"--user-data-dir={profile}", "--virtual-time-budget=60000", page.as_uri()]
+
+    shown = subprocess.run(command, capture_output=True, text=True, timeout=120, check=True).stdout
+
+    return json.loads(unquote(re.search("FOUND([^ ]*?)END", shown)[1]))
+
+
 def test_a_browser_plays_clips_beside_the_report_and_says_which_it_cannot(tmp_path):
     run = write_run(tmp_path / "run", num_samples=3, num_errors=0)
     records = RecordLog(run.predictions).read()
@@ -154,15 +178,9 @@ def test_a_browser_plays_clips_beside_the_report_and_says_which_it_cannot(tmp_pa
     write_clip(run.path / "clips" / "ü#1.mp4", "libx264")
     (run.path / "clips" / "broken.mp4").write_bytes(b"no video")
     write_reports(run)
-    # The page's own policy, but for our script: it must let the clips in.
-    html = re.sub(r"script-src '[^']*'", "script-src 'unsafe-inline'", run.report_html.read_text())
-    run.report_html.write_text(html.replace("</body>", PLAYER + "</body>"))
-    command = [program("chromium", "google-chrome"), "--headless", "--no-sandbox", "--disable-gpu", "--dump-dom"]
-    command += [f"--user-data-dir={tmp_path / 'profile'}", "--virtual-time-budget=60000", run.report_html.as_uri()]
 
-    shown = subprocess.run(command, capture_output=True, text=True, timeout=120, check=True).stdout
+    found = open_with(PLAYER, run.report_html, tmp_path / "profile")
 
-    found = json.loads(unquote(re.search("FOUND([^ ]*?)END", shown)[1]))
     assert list(found) == ["clips/a%20b.webm", "clips/%C3%BC%231.mp4", "clips/broken.mp4"]
     assert all(address == link for address, (*_, link) in found.items())
     vp9, h264, broken = (found[address][:5] for address in found)
@@ -171,6 +189,29 @@ def test_a_browser_plays_clips_beside_the_report_and_says_which_it_cannot(tmp_pa
     for state, *_, is_hidden, told in (h264, broken):  # not every build of Chromium has a licence for H.264
         assert is_hidden == (state == "fails")
         assert told.startswith("This browser cannot play the clip") == (state == "fails")
+
+
+def test_a_sound_is_offered_alike_by_the_page_and_by_its_script(tmp_path, monkeypatch):
+    monkeypatch.setattr("vidtune.reports._page.NUM_IN_HTML", 1)
+    run = write_run(tmp_path / "run", num_samples=2, num_errors=0)
+    records = RecordLog(run.predictions).read()
+    run.predictions.unlink()
+    names = ("in page.wav", "drawn.wav")
+    sound = {"requested_s": 0.6, "delivered_s": 0.6, "start_s": 0.0, "gap_s": 0.0}
+    with RecordLog(run.predictions) as log:
+        log.append_many(
+            [{**one, "sound": sound, "meta": {"audio": name}} for one, name in zip(records, names, strict=True)]
+        )
+    for name in names:
+        write_sound(run.path / name, tone(0.6, 400))
+    write_reports(run)
+
+    found = open_with(PLAYERS, run.report_html, tmp_path / "profile")
+
+    assert found == [
+        [address, True, "none", f"The sound of squats/{number:04}.mp4", address, "Open the sound"]
+        for number, address in enumerate(("in%20page.wav", "drawn.wav"))
+    ]
 
 
 def test_a_printed_page_holds_every_table_to_its_last_column(tmp_path):

@@ -5,7 +5,7 @@ import pytest
 from tests.reports.payloads import PAYLOADS
 from tests.reports.sample import write_comparison, write_run
 
-from vidtune.core.durable import RecordLog, read_json
+from vidtune.core.durable import RecordLog, read_json, write_json
 from vidtune.reports import _samples
 from vidtune.reports._page import render_page
 from vidtune.reports._view import read_run
@@ -45,6 +45,23 @@ def html(reported):
 @pytest.fixture(scope="module")
 def page(html):
     return Structure(html)
+
+
+def rewrite_records(run, **changes):
+    """Change every prediction record of a run: a value, or a function of the record."""
+    records = RecordLog(run.predictions).read()
+    run.predictions.unlink()
+    with RecordLog(run.predictions) as log:
+        log.append_many(
+            [
+                {**record, **{key: value(record) if callable(value) else value for key, value in changes.items()}}
+                for record in records
+            ]
+        )
+
+
+def sound_of(delivered_s=0.6, requested_s=0.6, start_s=0.0, gap_s=0.0):
+    return {"requested_s": requested_s, "delivered_s": delivered_s, "start_s": start_s, "gap_s": gap_s}
 
 
 def render_with(folder, texts):
@@ -220,3 +237,115 @@ def test_a_clip_beside_the_report_can_be_played_and_no_other_file(tmp_path):
 
 def test_without_clips_the_policy_allows_no_media(html):
     assert "media-src" not in html
+
+
+def test_what_was_heard_and_read_is_said_beside_what_was_seen(tmp_path):
+    run = write_run(tmp_path / "run", num_samples=4, num_errors=0)
+    rewrite_records(
+        run,
+        sound=lambda record: sound_of(0.67, 1.5, 0.2, 0.1) if record["sample_id"] == "s1" else sound_of(),
+        subtitles=lambda record: {"place": "between", "num_lines": int(record["sample_id"][1:])},
+    )
+
+    html = render_page(read_run(run))
+
+    assert "What the model saw and heard, and how long it took" in html
+    for name, text in (
+        ("Samples with sound", "4 of 4"),
+        ("Sound heard of each", "0.60 to 0.67 s"),
+        ("Less sound than there was", "1 sample"),
+        ("Sound lost in the middle", "1 sample"),
+        ("Samples with subtitles", "4 of 4, between the frames"),
+        ("Subtitle lines of each", "0 to 3"),
+    ):
+        assert f"<dt>{name}</dt><dd>{text}</dd>" in html
+    assert "0.67 of 1.50 s of sound heard, from 0.20 s on, 0.10 s of it lost · 1 line of subtitles between" in html
+    assert "no subtitles at these frames" in html
+
+
+def test_nothing_is_said_of_sound_and_subtitles_where_there_were_none(html):
+    assert "What the model saw, and how long it took" in html
+    assert not re.search("sound heard|Samples with (sound|subtitles)|of subtitles", html)
+
+
+def test_a_sound_beside_the_report_can_be_played_and_no_other_file(tmp_path):
+    run = write_run(tmp_path / "run", num_samples=5, num_errors=0)
+    names = {"s0": "a b.wav", "s1": "../secret.wav", "s2": "out.wav", "s3": "notes.txt", "s4": 'x" onerror="1.wav'}
+    rewrite_records(run, sound=sound_of(), meta=lambda record: {"audio": names[record["sample_id"]]})
+    (tmp_path / "secret.wav").write_bytes(b"secret")
+    (run.path / "sounds").mkdir()
+    for name in ("a b.wav", "notes.txt", 'x" onerror="1.wav'):
+        (run.path / "sounds" / name).write_bytes(b"sound")
+    (run.path / "sounds" / "out.wav").symlink_to(tmp_path / "secret.wav")
+
+    html = render_page(read_run(run))
+
+    played = re.findall(r'<audio src="([^"]*)" controls preload="none"', html)
+    assert played == ["sounds/a%20b.wav", "sounds/x%22%20onerror%3D%221.wav"]
+    assert "media-src 'self' file:;" in html
+    assert "onerror" not in {name for _, names in Structure(html).found for name in names}
+
+
+@pytest.mark.parametrize(
+    ("changes", "told"),
+    [
+        ({"condition": "silence"}, "0.60 of 0.60 s silence in place of the sound"),
+        ({"condition": "shuffled_sound", "heard_sample": "s7"}, "of sound heard; it is that of s7"),
+    ],
+)
+def test_a_sound_that_the_model_did_not_hear_is_not_offered_as_heard(tmp_path, changes, told):
+    run = write_run(tmp_path / "run", num_samples=2, num_errors=0)
+    rewrite_records(run, sound=sound_of(), meta={"audio": "a.wav"}, **changes)
+    (run.path / "a.wav").write_bytes(b"sound")
+
+    html = render_page(read_run(run))
+
+    assert "<audio" not in html
+    assert told in html
+
+
+def test_the_clip_that_is_played_is_the_one_that_was_shown(tmp_path):
+    run = write_run(tmp_path / "run", num_samples=1, num_errors=0)
+    rewrite_records(run, condition="wrong_video", shown_video="other.mp4", video="own.mp4")
+    for name in ("own.mp4", "other.mp4"):
+        (run.path / name).write_bytes(b"clip")
+
+    html = render_page(read_run(run))
+
+    assert re.findall(r'<video src="([^"]*)"', html) == ["other.mp4"]
+    assert "asked with wrong video · shown the clip other.mp4" in html
+
+
+def test_a_score_beyond_one_is_drawn_on_an_axis_that_holds_it(tmp_path):
+    run = write_run(tmp_path / "run", num_errors=0)
+    metrics = read_json(run.metrics)
+    cider = metrics["metrics"]["bert_similarity"] | {"mean": 0.8, "ci_high": 1.5, "thresholds": None, "counts": None}
+    write_json(run.metrics, {**metrics, "metrics": {"bert_similarity": cider}})
+    scores = RecordLog(run.scores).read()
+    run.scores.unlink()
+    with RecordLog(run.scores) as log:
+        log.append_many([{**one, "bert_similarity": 1.7 if number else 0.1} for number, one in enumerate(scores)])
+
+    html = render_page(read_run(run))
+
+    assert "<dt>Axis</dt><dd>0 to 2</dd>" in html
+    assert 'x2="150.0"' in html, "the interval ends at three quarters of the axis"
+    assert "0.10 to 0.20: 1; 1.70 to 1.80: 11 samples" in html
+    assert '<text x="200" y="104" text-anchor="end">2</text>' in html
+
+
+@pytest.mark.parametrize(
+    ("method", "told"),
+    [
+        ("none: all 8 groups have the same mean", "none (all 8 groups have the same mean)"),
+        ("none: 4 groups are too few; a 95 % interval takes 6", "none (4 groups are too few)"),
+    ],
+)
+def test_why_there_is_no_interval_is_what_the_scoring_says(tmp_path, method, told):
+    run = write_run(tmp_path / "run")
+    metrics = read_json(run.metrics)
+    for summary in metrics["metrics"].values():
+        summary |= {"ci_low": None, "ci_high": None, "interval_method": method}
+    write_json(run.metrics, metrics)
+
+    assert f"<dt>95 % interval</dt><dd>{told}</dd>" in render_page(read_run(run))

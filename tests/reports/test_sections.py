@@ -196,7 +196,7 @@ def test_a_score_that_rises_with_sharpness_is_found_with_n_and_interval(tmp_path
     assert [row[2] for row in sharp.rows] == ["20", "20", "20"]
     assert sharp.rows[0][3] == "0.0 %"
     assert sharp.rows[2][3] == "100.0 %"
-    (told,) = [note for note in section.notes if note.startswith("Blur")]
+    (told,) = [note for note in section.notes if note.startswith("Sharpness")]
     assert "the score rises" in told
     assert "n = 60" in told
 
@@ -211,7 +211,7 @@ def test_a_quality_report_of_the_clips_goes_before_the_small_pictures(tmp_path):
 
     assert quality.by_row[1] == {"sharpness": 50.0, "brightness": 100.0, "motion": 0.5, "resolution": 0.2304}
     assert [grid.name for grid in section.tables] == ["quality-sharpness", "quality-resolution"]
-    assert "Exposure: brightness: not told apart (all 30 alike)." in section.notes
+    assert "Brightness: not told apart (all 30 alike)." in section.notes
 
 
 def test_quality_that_is_not_known_says_how_to_have_it(tmp_path):

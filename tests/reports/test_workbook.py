@@ -145,6 +145,32 @@ def test_what_the_model_saw_of_each_sample_has_its_sheet(book):
     assert row["Times (s)"].startswith("0, 0.25, 0.5")
 
 
+def test_what_it_heard_and_read_stands_there_too_where_there_was_any(tmp_path):
+    run = write_run(tmp_path / "run", num_samples=2, num_errors=1)
+    records = RecordLog(run.predictions).read()
+    run.predictions.unlink()
+    records[1] |= {
+        "sound": {"requested_s": 40.0, "delivered_s": 30.0, "start_s": 0.5, "gap_s": 0.0},
+        "subtitles": {"place": "before", "num_lines": 3},
+        "meta": {"audio": "a.wav"},
+    }
+    with RecordLog(run.predictions) as log:
+        log.append_many(records)
+
+    write_workbook(read_run(run))
+
+    header, silent, heard = openpyxl.load_workbook(run.report_xlsx)["Frames"].iter_rows(values_only=True)
+    assert header[-7:-2] == (
+        "Sound Requested (s)",
+        "Sound Delivered (s)",
+        "Sound From (s)",
+        "Sound Lost (s)",
+        "Sound File",
+    )
+    assert heard[-7:] == (40, 30, 0.5, 0, "a.wav", 3, "before")
+    assert silent[-7:] == (None,) * 7
+
+
 def test_a_score_that_the_qved_pipeline_did_not_have_stands_behind_its_columns(tmp_path):
     run = write_run(tmp_path / "run", num_samples=3, num_errors=0)
     metrics = read_json(run.metrics)

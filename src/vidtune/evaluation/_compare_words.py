@@ -34,10 +34,10 @@ def _describe_settings(record: dict[str, Any]) -> list[str]:
 
 def _describe_premises(row: dict[str, Any]) -> str:
     told = {True: "holds", False: "does not hold", None: "cannot be told"}
-    checked = "; ".join(f"{one['name']}: {told[one['holds']]}, {one['found']}" for one in row["premises"])
+    checked = "; ".join(f"{one['name']}: {told[one['holds']]}, {one['found'].rstrip('.')}" for one in row["premises"])
     refused = ", ".join(test["name"] for test in row["other_tests"] if test["p_value"] is None)
     rest = f" Not used for that reason: {refused}." if refused else ""
-    return f"What tests take for granted, checked on {row['label']}: {checked}{rest}"
+    return f"What tests take for granted, checked on {row['label']}: {checked}.{rest}"
 
 
 def _describe_power(row: dict[str, Any]) -> list[str]:
@@ -167,7 +167,7 @@ def _describe_many_premises(row: dict[str, Any]) -> str:
     told = {True: "holds", False: "does not hold", None: "cannot be told"}
     anova = row["anova"]
     premises = [*row["premises"], *(anova["premises"][1:] if anova else ())]
-    checked = "; ".join(f"{one['name']}: {told[one['holds']]}, {one['found']}" for one in premises)
+    checked = "; ".join(f"{one['name']}: {told[one['holds']]}, {one['found'].rstrip('.')}" for one in premises)
     reasons = [row["ranking_reason"], anova["reason"] if anova else ""]
     refused = " ".join(f"{name} {reason}" for name, reason in zip(("Ranking", "ANOVA"), reasons, strict=True) if reason)
-    return f"What tests take for granted, checked on {row['label']}: {checked}{f' {refused}' if refused else ''}"
+    return f"What tests take for granted, checked on {row['label']}: {checked}.{f' {refused}' if refused else ''}"

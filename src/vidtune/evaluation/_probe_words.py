@@ -53,7 +53,11 @@ def probe_verdict(record: Mapping[str, Any]) -> dict[str, Any]:
     for metric in record["leading"]:
         found = [rows[metric, one["condition"]] for one in done if (metric, one["condition"]) in rows]
         label = found[0]["metric_label"]
-        brackets = f" In brackets {found[0]['confidence']:.0%} intervals of the loss." if metric == lead else ""
+        brackets = (
+            f" In brackets {found[0]['confidence']:.0%} intervals of the loss."
+            if metric == lead and any(map(_bounds, found))
+            else ""
+        )
         sentences.append(f"{label}: " + "; ".join(row["verdict"] for row in found) + "." + brackets)
     sentences += _second_metric(record, rows, without, status)
     return {"status": status, "headline": headline, "sentences": [*sentences, *_not_possible(record), *record["notes"]]}

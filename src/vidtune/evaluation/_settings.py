@@ -74,7 +74,7 @@ def describe_settings(found: Mapping[str, Any], labels: Mapping[str, str]) -> li
     for name, settings in found["scoring"].items():
         told.append(
             f"{labels.get(name, name)} was not scored alike ({_listed(settings)}): part of its difference may be "
-            "that. Run `vidtune evaluate` on all runs with the same settings."
+            "that. Run `vidtune evaluate` on all runs with the same settings and the same --reference."
         )
     if found["protocol"]:
         told.append(f"The runs were scored by different rules: {_listed(found['protocol'])}.")
@@ -84,7 +84,7 @@ def describe_settings(found: Mapping[str, Any], labels: Mapping[str, str]) -> li
         ("num_other_question", "another question was put"),
         ("num_other_frames", "another number of frames was shown"),
         ("num_other_sound", "other sound, or none, was played"),
-        ("num_other_subtitles", "subtitles stood elsewhere in the prompt"),
+        ("num_other_subtitles", "subtitles were shown elsewhere or not at all"),
     ):
         if found.get(key):
             told.append(f"In {found[key]:,} shared sample{'s' * (found[key] != 1)} {what}.")
@@ -134,4 +134,8 @@ def _num_frames(sample: Prediction) -> Any:
 
 
 def _listed(settings: Sequence[Mapping[str, Any]]) -> str:
-    return "; ".join(f"{one['name']} {' against '.join(map(str, one['values']))}" for one in settings)
+    return "; ".join(f"{one['name']} {' against '.join(map(_told, one['values']))}" for one in settings)
+
+
+def _told(value: Any) -> str:
+    return {True: "yes", False: "no"}[value] if isinstance(value, bool) else str(value)

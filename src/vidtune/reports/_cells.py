@@ -89,10 +89,16 @@ def signed(value: float, kind: str) -> str:
     return f"{value * 100:+.1f} points" if kind == "proportion" else f"{value:+.3f}"
 
 
-def interval(low: float | None, high: float | None, kind: str) -> str:
-    """Return an interval, or that there is none."""
+def interval(low: float | None, high: float | None, kind: str, method: str = "") -> str:
+    """Return an interval, or that there is none and, in short, why.
+
+    Example:
+        >>> interval(None, None, "score", "none: 4 groups are too few; a 95 % interval takes 6")
+        'none (4 groups are too few)'
+    """
     if low is None or high is None:
-        return "none (too few independent groups)"
+        why = method.removeprefix("none").removeprefix(": ").partition(";")[0]
+        return f"none ({why})" if why else "none"
     return f"{number(low, kind)} to {number(high, kind)}"
 
 

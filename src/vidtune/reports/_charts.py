@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import math
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from vidtune.reports._cells import (
@@ -28,33 +29,48 @@ _CAPTIONS = {
 _STAGES = (("read_s", "reading frames"), ("preprocess_s", "preparing the input"), ("generate_s", "answering"))
 
 
-def x_of(value: float | None) -> float | None:
-    """Return where a value in [0, 1] lies on an axis of ``AXIS_PX``; a cosine below 0 is drawn at 0."""
-    return None if value is None else round(min(1.0, max(0.0, value)) * AXIS_PX, 1)
+def x_of(value: float | None, end: float = 1.0) -> float | None:
+    """Return where a value lies on an axis of ``AXIS_PX`` from 0 to ``end``; a cosine below 0 is drawn at 0."""
+    return None if value is None else round(min(1.0, max(0.0, value / end)) * AXIS_PX, 1)
+
+
+def axis_end(values: Iterable[float | None]) -> int:
+    """Return where an axis from 0 ends that has room for all values: at 1, except for scores that go beyond it.
+
+    Example:
+        >>> axis_end([0.2, None, 1.0]), axis_end([0.792, 1.482])
+        (1, 2)
+    """
+    return max(1, math.ceil(max((value for value in values if value is not None), default=1) - 1e-9))
 
 
 def score_card(view: RunView, name: str, summary: Mapping[str, Any]) -> dict[str, Any]:
     """Return one score with its interval and everything it must be seen against."""
     kind = summary["kind"]
-    shown, bounds = number(summary["mean"], kind), interval(summary["ci_low"], summary["ci_high"], kind)
+    shown, bounds = (
+        number(summary["mean"], kind),
+        interval(summary["ci_low"], summary["ci_high"], kind, summary["interval_method"]),
+    )
     pair = view.pair(name)
     before = pair["a_mean"] if pair else _own_mean(view, name)
     beside = [("before", f"Before: {view.baseline_name}", before)] if before is not None else []
     beside += [("blind", baseline_label(key), row["mean"]) for key, row in summary["baselines"].items()]
     blind = summary["baselines"].get("blind_prior")
+    end = axis_end([summary["mean"], summary["ci_high"], *(value for _, _, value in beside)])
     return {
         "label": summary["label"],
         "value": shown,
         "interval": bounds,
         "has_interval": summary["ci_low"] is not None,
         "aria": f"{summary['label']}: {shown}, 95 % interval {bounds}",
-        "mean": x_of(summary["mean"]),
-        "low": x_of(summary["ci_low"]),
-        "high": x_of(summary["ci_high"]),
-        "blind": x_of(blind["mean"]) if blind else None,
-        "base": x_of(before),
+        "end": end,
+        "mean": x_of(summary["mean"], end),
+        "low": x_of(summary["ci_low"], end),
+        "high": x_of(summary["ci_high"], end),
+        "blind": x_of(blind["mean"], end) if blind else None,
+        "base": x_of(before, end),
         "beside": [
-            {"kind": role, "name": label, "value": number(value, kind), "width": x_of(value)}
+            {"kind": role, "name": label, "value": number(value, kind), "width": x_of(value, end)}
             for role, label, value in beside
         ],
         "num_scored": summary["num_scored"],
@@ -87,9 +103,12 @@ def outcome(pair: Mapping[str, Any]) -> str:
 
 
 def leading_names(view: RunView) -> list[str]:
-    """Return the one or two scores that the first screen shows: what was identified, else the first scores."""
+    """Return the one or two scores that the first screen shows: what the headline says, what was identified, others."""
+    headline = view.metrics["verdict"]["headline"]
+    spoken = [name for name, row in view.summaries.items() if f"{row['label']}: " in headline]
+    spoken.sort(key=lambda name: headline.index(f"{view.summaries[name]['label']}: "))
     shares = [name for name, row in view.summaries.items() if row["kind"] == "proportion" and "_compat" not in name]
-    return (shares or list(view.summaries))[:2]
+    return list(dict.fromkeys([*spoken[:1], *shares, *([] if shares else view.summaries)]))[:2]
 
 
 def histogram(view: RunView, name: str, summary: Mapping[str, Any]) -> dict[str, Any] | None:
@@ -103,7 +122,8 @@ def histogram(view: RunView, name: str, summary: Mapping[str, Any]) -> dict[str,
         if view.baseline
         else []
     )
-    counts, before = count_bins(values), count_bins(base)
+    end = axis_end([*values, *base])
+    counts, before = count_bins(values, end), count_bins(base, end)
     tallest = max([*counts, *before])
     width = AXIS_PX / NUM_BINS
     bars: list[dict[str, Any]] = [
@@ -112,8 +132,8 @@ def histogram(view: RunView, name: str, summary: Mapping[str, Any]) -> dict[str,
             "y": round(HISTOGRAM_PX * (1 - count / tallest), 2),
             "width": width - 1,
             "height": round(HISTOGRAM_PX * count / tallest, 2),
-            "colour": colour_of((index + 0.5) / NUM_BINS, summary["thresholds"]) or "plain",
-            "told": f"{index / NUM_BINS:.2f} to {(index + 1) / NUM_BINS:.2f}: {count}",
+            "colour": colour_of((index + 0.5) * end / NUM_BINS, summary["thresholds"]) or "plain",
+            "told": f"{index * end / NUM_BINS:.2f} to {(index + 1) * end / NUM_BINS:.2f}: {count}",
         }
         for index, count in enumerate(counts)
         if count
@@ -126,8 +146,9 @@ def histogram(view: RunView, name: str, summary: Mapping[str, Any]) -> dict[str,
         "label": summary["label"],
         "bars": bars,
         "outline": "M" + "L".join(steps) if base else "",
-        "ticks": [{"x": x_of(value), "text": f"{value:g}"} for value in sorted((thresholds or {}).values())],
+        "ticks": [{"x": x_of(value, end), "text": f"{value:g}"} for value in sorted((thresholds or {}).values())],
         "tallest": tallest,
+        "end": end,
         "counts": shares,
         "thresholds": thresholds,
         "num": len(values),
@@ -135,12 +156,12 @@ def histogram(view: RunView, name: str, summary: Mapping[str, Any]) -> dict[str,
     }
 
 
-def count_bins(values: Sequence[float]) -> list[int]:
-    """Return how many values lie in each of ``NUM_BINS`` equal parts of 0 to 1."""
+def count_bins(values: Sequence[float], end: float = 1.0) -> list[int]:
+    """Return how many values lie in each of ``NUM_BINS`` equal parts of 0 to ``end``."""
     counts = [0] * NUM_BINS
     for value in values:
         # Half a millionth: 0.7 in binary lies just below the edge it is meant to be on.
-        counts[min(NUM_BINS - 1, max(0, int(value * NUM_BINS + 5e-7)))] += 1
+        counts[min(NUM_BINS - 1, max(0, int(value / end * NUM_BINS + 5e-7)))] += 1
     return counts
 
 
@@ -169,7 +190,7 @@ def _class_row(row: Mapping[str, Any], before: Mapping[str, Any] | None) -> dict
         "correct": row["correct"],
         "accuracy": row["accuracy"],
         "share": percent(row["accuracy"]),
-        "interval": interval(row["ci_low"], row["ci_high"], "proportion"),
+        "interval": interval(row["ci_low"], row["ci_high"], "proportion", row.get("interval_method", "")),
         "mean": x_of(row["accuracy"]),
         "low": x_of(row["ci_low"]),
         "high": x_of(row["ci_high"]),

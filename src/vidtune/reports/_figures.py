@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from vidtune.reports._charts import NUM_BINS, class_matrix, count_bins, time_parts
+from vidtune.reports._charts import NUM_BINS, axis_end, class_matrix, count_bins, time_parts
 from vidtune.reports._grid import Section, slug
 from vidtune.reports._plot import BASE, INK, SERIES, SOFT, begin, finish, plain_label, save
 from vidtune.reports._tables import class_text, class_words
@@ -44,7 +44,9 @@ def _draw_scores(view: RunView) -> Any:
     if view.comparison:
         base = [(view.pair(name) or {}).get("a_mean") for name in view.summaries]
         _mark(axes, base, "D", BASE, f"before: {view.baseline_name}")
-    axes.set_xlabel("mean score from 0 to 1; for identification, the share that is right", loc="right")
+    end = axis_end([at for row in rows for at in (row["mean"], row["ci_high"])] + blind)
+    axes.set_xlim(-0.02 * end, 1.02 * end)
+    axes.set_xlabel(f"mean score from 0 to {end}; for identification, the share that is right", loc="right")
     return finish(figure, axes, 3)
 
 
@@ -70,10 +72,11 @@ def _draw_distributions(view: RunView) -> Any:
     if not drawn:
         return None
     figure, grid = begin(7, 1.9 * len(drawn) + 0.3, nrows=len(drawn), squeeze=False)
-    edges = [index / NUM_BINS for index in range(NUM_BINS)]
     for axes, (summary, values) in zip(grid[:, 0], drawn, strict=True):
-        counts = count_bins(values)
-        axes.bar(edges, counts, width=1 / NUM_BINS, align="edge", color=INK, edgecolor="white", linewidth=0.5)
+        end = axis_end(values)
+        counts, width = count_bins(values, end), end / NUM_BINS
+        edges = [index * width for index in range(NUM_BINS)]
+        axes.bar(edges, counts, width=width, align="edge", color=INK, edgecolor="white", linewidth=0.5)
         for colour, edge in (summary["thresholds"] or {}).items():
             axes.axvline(edge, color=SOFT, linewidth=1, linestyle="--")
             axes.annotate(
@@ -82,8 +85,9 @@ def _draw_distributions(view: RunView) -> Any:
         axes.set_title(f"{plain_label(summary['label'])} (n = {len(values)})", fontsize=10, loc="left")
         axes.set_ylabel("samples", fontsize=9)
         axes.set_ylim(0, 1.2 * max(counts))
-        axes.set_xlim(0, 1)
-    grid[-1, 0].set_xlabel("score of a sample, 0 to 1")
+        axes.set_xlim(0, end)
+        axes.yaxis.get_major_locator().set_params(integer=True)
+    grid[-1, 0].set_xlabel("score of a sample")
     return figure
 
 

@@ -14,7 +14,7 @@ from typing import Any
 
 @dataclass(frozen=True)
 class Span:
-    """A value with its interval, to be drawn on an axis from 0 to 1."""
+    """A value with its interval, to be drawn on an axis from 0."""
 
     mean: float
     low: float | None = None
@@ -37,7 +37,7 @@ class Grid:
     """One for each row where the page draws it; empty: nothing to draw."""
 
     span_title: str = ""
-    """What the axis of the spans is."""
+    """What the axis of the spans is; where it ends is added."""
 
 
 @dataclass(frozen=True)

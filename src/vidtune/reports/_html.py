@@ -12,7 +12,7 @@ import jinja2
 from markupsafe import Markup
 
 from vidtune.reports._cells import printable
-from vidtune.reports._charts import x_of
+from vidtune.reports._charts import axis_end, x_of
 from vidtune.reports._grid import Grid, Section
 
 _TEMPLATES = Path(__file__).with_name("templates")
@@ -29,6 +29,7 @@ def render_template(name: str, script_names: tuple[str, ...], **values: Any) -> 
         lstrip_blocks=True,
         undefined=jinja2.StrictUndefined,
     )
+    templates.filters["whole"] = keep_whole
     script = "".join((_TEMPLATES / one).read_text(encoding="utf-8") for one in script_names)
     html = templates.get_template(name).render(
         # Ours, not the run's: the only texts that are not escaped.
@@ -38,6 +39,11 @@ def render_template(name: str, script_names: tuple[str, ...], **values: Any) -> 
         **values,
     )
     return printable(html)
+
+
+def keep_whole(text: str) -> str:
+    """Return ``text`` with no line end between a number and its per cent sign."""
+    return text.replace(" %", "\u00a0%")
 
 
 def as_script_data(value: Any) -> Markup:
@@ -51,14 +57,15 @@ def page_section(section: Section) -> dict[str, Any]:
     tables = []
     for grid in section.tables:
         spans = grid.spans or (None,) * len(grid.rows)
+        end = axis_end([at for span in spans if span is not None for at in (span.mean, span.high, span.beside)])
         drawn = [
             None
             if span is None
             else {
-                "mean": x_of(span.mean),
-                "low": x_of(span.low),
-                "high": x_of(span.high),
-                "blind": x_of(span.beside),
+                "mean": x_of(span.mean, end),
+                "low": x_of(span.low, end),
+                "high": x_of(span.high, end),
+                "blind": x_of(span.beside, end),
                 "base": None,
                 "aria": f"{span.mean:.3f}",
             }
@@ -69,6 +76,7 @@ def page_section(section: Section) -> dict[str, Any]:
                 "grid": grid,
                 "rows": list(zip(grid.rows, drawn, strict=True)),
                 "is_drawn": any(grid.spans),
+                "span_title": f"{grid.span_title}, 0 to {end}",
                 "is_number": [bool(at) and _is_number(grid, at) for at in range(len(grid.header))],
             }
         )

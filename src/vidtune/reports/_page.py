@@ -18,9 +18,10 @@ from vidtune.reports._cells import (
     title_case,
 )
 from vidtune.reports._charts import class_block, histogram, leading_names, outcome, score_card, time_parts
+from vidtune.reports._delivered import seen_facts
 from vidtune.reports._grid import Section
 from vidtune.reports._html import as_script_data, page_section, render_template
-from vidtune.reports._samples import pick_strips, sample_columns, sample_data, sample_items, seen_facts
+from vidtune.reports._samples import pick_strips, sample_columns, sample_data, sample_items
 from vidtune.reports._tables import timing_rows
 from vidtune.reports._trust import CHECK_WORDS, check_name
 from vidtune.reports._view import RunView
@@ -66,9 +67,12 @@ def render_page(view: RunView, sections: Sequence[Section] = ()) -> str:
         samples=samples[:NUM_IN_HTML],
         more_samples=as_script_data([sample_data(item) for item in samples[NUM_IN_HTML:]]),
         num_samples=len(samples),
-        has_clips=any(item["clip"] for item in samples),
+        has_media=any(item["clip"] or item["sound"] for item in samples),
+        has_sound=any(row.record["sound"] for row in view.rows),
         num_without_strip=num_without_strip,
         labels=_labels(view),
+        label_noun="Exercise" if "exercise" in view.blocks else "Class",
+        leading_label=next((str(row["label"]) for row in view.summaries.values()), ""),
         environment=json.dumps(view.environment, indent=2, ensure_ascii=False) if view.environment else "",
     )
 

@@ -16,6 +16,7 @@ from vidtune.core.durable import RecordLog, read_json
 from vidtune.core.errors import DataInvalid
 
 Record = Mapping[str, Any]
+_SOUND_FACTS = ("requested_s", "delivered_s", "start_s", "gap_s")
 _FRAME_FACTS = {"requested", "delivered", "coverage", "times_s", "duration_s"}
 
 
@@ -67,6 +68,10 @@ def _normalise(record: Record) -> dict[str, Any]:
         "prediction": str(record["prediction"]) if is_ok else "",
         "error": None if is_ok else _error_of(record.get("error")),
         "frames": _frames_of(record.get("frames")),
+        "sound": _sound_of(record.get("sound")),
+        "audio": _named_sound(record.get("meta")),
+        "subtitles": _subtitles_of(record.get("subtitles")),
+        **{key: str(record.get(key) or "") for key in ("condition", "shown_video", "heard_sample")},
         "strip": record.get("strip"),
         "finish_reason": record.get("finish_reason"),
         "mean_logprob": record.get("mean_logprob"),
@@ -79,7 +84,26 @@ def _normalise(record: Record) -> dict[str, Any]:
 
 def _frames_of(frames: Any) -> Mapping[str, Any] | None:
     """Return which frames were seen, where it is told as vidtune does; others list names of files, or a part of it."""
-    return frames if isinstance(frames, Mapping) and frames.keys() >= _FRAME_FACTS else None
+    is_ours = isinstance(frames, Mapping) and frames.keys() >= _FRAME_FACTS and type(frames["delivered"]) is int
+    return frames if is_ours else None
+
+
+def _sound_of(sound: Any) -> Mapping[str, Any] | None:
+    """Return how much was heard, where it is told as vidtune does."""
+    is_ours = isinstance(sound, Mapping) and all(type(sound.get(key)) in (int, float) for key in _SOUND_FACTS)
+    return sound if is_ours else None
+
+
+def _named_sound(meta: Any) -> str:
+    """Return the sound file that the data name for the sample; nothing where they name none."""
+    named = meta.get("audio") if isinstance(meta, Mapping) else None
+    return named if isinstance(named, str) else ""
+
+
+def _subtitles_of(subtitles: Any) -> Mapping[str, Any] | None:
+    """Return how many lines of subtitles were shown and where, where it is told as vidtune does."""
+    is_ours = isinstance(subtitles, Mapping) and type(subtitles.get("num_lines")) is int and "place" in subtitles
+    return subtitles if is_ours else None
 
 
 def _error_of(error: Any) -> dict[str, str]:

@@ -36,6 +36,14 @@ _FRAMES = (
     ("SHA-256 of the file", 22.0),
     ("Strip", 30.0),
 )
+_SOUND = (
+    ("Sound Requested (s)", 19.0),
+    ("Sound Delivered (s)", 19.0),
+    ("Sound From (s)", 15.0),
+    ("Sound Lost (s)", 15.0),
+    ("Sound File", 30.0),
+)
+_SUBTITLES = (("Subtitle Lines", 15.0), ("Subtitles Stand", 18.0))
 
 
 def write_more_sheets(book: Book, view: RunView, sections: Sequence[Section]) -> None:
@@ -125,7 +133,7 @@ def _write_trust(book: Book, view: RunView) -> None:
     ]
     for summary in view.summaries.values():
         kind = summary["kind"]
-        bounds = interval(summary["ci_low"], summary["ci_high"], kind)
+        bounds = interval(summary["ci_low"], summary["ci_high"], kind, summary["interval_method"])
         how = f"{number(summary['mean'], kind)}, 95 % interval {bounds}, n = {summary['num_scored']}"
         lines.append((summary["label"], "", f"{how}; {summary['interval_method']}."))
     for at, line in enumerate(lines, start=1):
@@ -190,8 +198,10 @@ def _write_errors(book: Book, view: RunView) -> None:
 
 
 def _write_frames(book: Book, view: RunView) -> None:
-    """Write what the model was given of each sample; a sample without frames has its path only."""
-    sheet = book.add_row_sheet("Frames", _FRAMES, len(view.rows))
+    """Write what the model was given of each sample, as its record says; sound and subtitles where any had them."""
+    has_sound, has_subtitles = (any(row.record[key] for row in view.rows) for key in ("sound", "subtitles"))
+    columns = (*_FRAMES, *(_SOUND if has_sound else ()), *(_SUBTITLES if has_subtitles else ()))
+    sheet = book.add_row_sheet("Frames", columns, len(view.rows))
     for row in view.rows:
         record, frames = row.record, row.record["frames"] or {}
         cells: list[tuple[str, Value]] = [("left", row.number), ("plain", record["video"])]
@@ -201,6 +211,14 @@ def _write_frames(book: Book, view: RunView) -> None:
         cells += [("left", frames.get("rotation_deg"))]
         cells += [("left", record[key]) for key in ("num_visual_tokens", "num_prompt_tokens")]
         cells += [("plain", frames.get("source_sha256")), ("plain", record["strip"])]
+        if has_sound:
+            heard = record["sound"] or {}
+            cells += [("value", heard.get(key)) for key in ("requested_s", "delivered_s", "start_s", "gap_s")]
+            cells += [("plain", row.sound_file or None)]
+        if has_subtitles:
+            shown = record["subtitles"] or {}
+            place = shown.get("place")
+            cells += [("left", shown.get("num_lines")), ("plain", None if place is None else f"{place}")]
         sheet.add(cells)
 
 

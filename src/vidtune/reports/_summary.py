@@ -99,7 +99,7 @@ class Summary:
     def _beside(self, name: str, summary: Any) -> None:
         """Write the interval and what the score must be seen against."""
         kind = summary["kind"]
-        self._line("95 % interval", interval(summary["ci_low"], summary["ci_high"], kind))
+        self._line("95 % interval", interval(summary["ci_low"], summary["ci_high"], kind, summary["interval_method"]))
         scale, unit = (100, " (%)") if kind == "proportion" else (1, "")
         pair = self._view.pair(name)
         if pair:

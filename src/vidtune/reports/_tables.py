@@ -68,7 +68,8 @@ def timing_rows(view: RunView) -> Iterable[list[str]]:
     for key, label in _STAGES:
         row = (view.metrics.get("timing") or {}).get(key)
         if row:
-            yield [label, *(f"{row[name]:.3f}" for name in ("mean", "median", "std", "min", "max"))]
+            form = ".1f" if key == "tokens_per_s" else ".3f"
+            yield [label, *(f"{row[name]:{form}}" for name in ("mean", "median", "std", "min", "max"))]
 
 
 def _grid(name: str, title: str, header: Iterable[str], rows: Iterable[Iterable[str]]) -> Grid:
@@ -81,7 +82,7 @@ def _score_rows(view: RunView) -> Iterable[list[str]]:
         yield [
             summary["label"],
             number(summary["mean"], summary["kind"]),
-            interval(summary["ci_low"], summary["ci_high"], summary["kind"]),
+            interval(summary["ci_low"], summary["ci_high"], summary["kind"], summary["interval_method"]),
             number(blind["mean"], summary["kind"]) if blind else "-",
             str(summary["num_scored"]),
             str(view.metrics["num_errors"]),
@@ -105,7 +106,7 @@ def _pair_rows(view: RunView) -> Iterable[list[str]]:
 
 def _class_rows(per_class: Iterable[dict[str, Any]]) -> Iterable[list[str]]:
     for row in per_class:
-        bounds = interval(row["ci_low"], row["ci_high"], "proportion")
+        bounds = interval(row["ci_low"], row["ci_high"], "proportion", row.get("interval_method", ""))
         yield [class_text(row["label"]), str(row["correct"]), str(row["n"]), percent(row["accuracy"]), bounds]
 
 

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 CHECK_WORDS = {"ok": "fine", "warn": "careful", "fail": "problem"}
 _CHECK_NAMES = {
     "blind_prior": "comparison with not looking",
-    "clusters": "number of people",
+    "clusters": "number of people or videos",
     "collapse": "variety of answers",
     "condition": "what the model was shown",
     "empty": "empty answers",

@@ -40,6 +40,17 @@ class Row:
         return bool(self.record["is_ok"])
 
     @property
+    def shown_video(self) -> str:
+        """The clip that was shown: the sample's own, unless the run was asked with another one in its place."""
+        return str(self.record["shown_video"] or self.record["video"])
+
+    @property
+    def sound_file(self) -> str:
+        """The sound file that was heard, as the data name it; nothing where none was, or another sample's was."""
+        is_own = self.record["sound"] and not self.record["heard_sample"] and self.record["condition"] != "silence"
+        return str(self.record["audio"]) if is_own else ""
+
+    @property
     def error_text(self) -> str:
         """The named error of a failed sample in one line; nothing when it was answered."""
         return "" if self.is_ok else _one_line(self.record["error"])

@@ -24,6 +24,9 @@ class Difference:
     strip: str
     """The frames as a data URI; empty where there are none."""
 
+    num_frames: int
+    """In the strip."""
+
 
 def find_differences(compared: Compared) -> list[Difference]:
     """Return the samples that set the runs most apart, furthest first; those alike in all are left out."""
@@ -34,13 +37,14 @@ def find_differences(compared: Compared) -> list[Difference]:
     found = []
     for rows in chosen:
         record = rows[0].record
-        strips = (strip_uri(view.run.path, row) for view, row in zip(compared.views, rows, strict=True))
+        seen = ((strip_uri(view.run.path, row), row) for view, row in zip(compared.views, rows, strict=True))
         answers = tuple(
             (name, row.record["prediction"] or "(empty answer)", _marks(row.scores, fields))
             for name, row in zip(compared.names, rows, strict=True)
         )
-        strip = next((one for one in strips if one), "")
-        found.append(Difference(record["video"], record["question"], record["answer"], answers, strip))
+        strip, shown = next(((one, row) for one, row in seen if one), ("", rows[0]))
+        num_frames = shown.record["frames"]["delivered"] if shown.record["frames"] else 0
+        found.append(Difference(record["video"], record["question"], record["answer"], answers, strip, num_frames))
     return found
 
 

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations
 from textwrap import wrap
 from typing import TYPE_CHECKING, Any
 
+from vidtune.reports._charts import axis_end
 from vidtune.reports._plot import MARKERS, SERIES, SOFT, begin, finish, plain_label
 from vidtune.reports._tables import class_text
 
@@ -46,8 +47,9 @@ def draw_scores(compared: Compared) -> Any:
         label = f"{plain_label(name)} (n = {view.metrics['num_scored']})"
         axes.plot(means, heights, _marker(index), color=_colour(index), label=label)
     _name_rows(axes, [plain_label(str(summary["label"])) for summary in metrics.values()])
-    axes.set_xlim(-0.02, 1.02)
-    axes.set_xlabel("mean and 95 % interval, 0 to 1")
+    end = axis_end([row[key] for row in _summaries(compared, metrics) for key in ("mean", "ci_high")])
+    axes.set_xlim(-0.02 * end, 1.02 * end)
+    axes.set_xlabel(f"mean and 95 % interval, 0 to {end}")
     return finish(figure, axes)
 
 
@@ -60,14 +62,17 @@ def draw_pairs(compared: Compared) -> Any:
         return None
     figure, axes = begin(7, 0.34 * len(found) + 1.2)
     axes.axvline(0, color=SOFT, linewidth=1)
+    summary = compared.metrics[compared.leading]
+    scale, unit = (100, " in points") if summary["kind"] == "proportion" else (1, "")
     for at, pair in enumerate(found):
         if pair.low is not None and pair.high is not None:
-            axes.plot([pair.low, pair.high], [at, at], color=SERIES[0], linewidth=3, alpha=0.5)
+            axes.plot([scale * pair.low, scale * pair.high], [at, at], color=SERIES[0], linewidth=3, alpha=0.5)
         filled = SERIES[0] if pair.is_clear else "white"
-        axes.plot([pair.difference], [at], "o", markerfacecolor=filled, markeredgecolor=SERIES[0])
+        axes.plot([scale * pair.difference], [at], "o", markerfacecolor=filled, markeredgecolor=SERIES[0])
     _name_rows(axes, [_pair_label(pair) for pair in found])
-    label = compared.metrics[compared.leading]["label"]
-    axes.set_xlabel(f"difference of {plain_label(str(label))}, 95 % interval; filled: clear of 0")
+    axes.set_xlabel(
+        f"difference of {plain_label(str(summary['label']))}{unit}, 95 % interval; filled: clear of 0", loc="right"
+    )
     return figure
 
 
@@ -138,8 +143,9 @@ def draw_classes(compared: Compared, by_class: Mapping[str, Sequence[Sequence[Ro
         heights = [at + _shift(index, len(compared.names)) for at in range(len(labels))]
         axes.plot(means, heights, _marker(index), color=_colour(index), label=plain_label(name))
     _name_rows(axes, [f"{plain_label(class_text(label))} (n = {len(by_class[label])})" for label in labels])
-    axes.set_xlim(-0.02, 1.02)
-    axes.set_xlabel("mean of the class, 0 to 1")
+    end = axis_end([one.get_xdata()[at] for one in axes.lines for at in range(len(labels))])
+    axes.set_xlim(-0.02 * end, 1.02 * end)
+    axes.set_xlabel(f"mean of the class, 0 to {end}")
     return finish(figure, axes, 3)
 
 
@@ -155,6 +161,7 @@ def draw_pareto(compared: Compared) -> Any:
     if not known or not compared.leading:
         return None
     scores = [view.summaries[compared.leading] for view in compared.views]
+    end = axis_end([one[key] for one in scores for key in ("mean", "ci_high")])
     figure, grid = begin(1.9 + 1.9 * len(known), 3.2, ncols=len(known), squeeze=False, sharey=True)
     for axes, (label, values) in zip(grid[0], known, strict=True):
         means = [float(one["mean"]) for one in scores]
@@ -167,7 +174,7 @@ def draw_pareto(compared: Compared) -> Any:
         axes.set_xlabel(label, fontsize=9)
         axes.locator_params(axis="x", nbins=4)
         axes.set_xlim(0, 1.15 * max(values) or 1)
-        axes.set_ylim(-0.02, 1.02)
+        axes.set_ylim(-0.02 * end, 1.02 * end)
     label = plain_label(str(compared.metrics[compared.leading]["label"]))
     grid[0][0].set_ylabel(f"{label},\nmean and 95 % interval", fontsize=8)
     return finish(figure, grid[0][0], 3)
@@ -186,6 +193,10 @@ def pareto(costs: Sequence[float], scores: Sequence[float]) -> list[int]:
         for at, (cost, score) in enumerate(points)
         if not any(c <= cost and s >= score and (c < cost or s > score) for c, s in points)
     ]
+
+
+def _summaries(compared: Compared, metrics: Iterable[str]) -> list[Mapping[str, Any]]:
+    return [view.summaries[metric] for view in compared.views for metric in metrics]
 
 
 def _scaled(value: float | None, unit: float) -> float | None:

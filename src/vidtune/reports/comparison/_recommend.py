@@ -40,7 +40,7 @@ def recommend(compared: Compared) -> Recommendation:
     reasons += [f"{name} is set aside: {doubt}." for name, doubt in zip(compared.names, doubts, strict=True) if doubt]
     sound = [at for at, doubt in enumerate(doubts) if not doubt]
     if not sound:
-        reasons.append("That is all of them, so none is set aside; none can be relied on yet.")
+        reasons.append("That would be all of them, so the rule goes on with all; none can be relied on yet.")
         sound = list(range(len(compared.names)))
     label = compared.metrics[metric]["label"]
     best = max(sound, key=lambda at: float(compared.views[at].summaries[metric]["mean"]))
@@ -55,8 +55,9 @@ def recommend(compared: Compared) -> Recommendation:
         reasons.append(f"No clear difference of {label} was shown among {names}.")
         chosen, why = _cheapest(compared, equals)
         reasons.append(why)
-    weak = " None of the runs can be relied on yet." if all(doubts) else ""
-    return Recommendation(compared.names[chosen], f"Take {compared.names[chosen]}.{weak}", tuple(reasons))
+    name = compared.names[chosen]
+    weak = f"None of the runs can be relied on yet. If it must be one: {name}."
+    return Recommendation(name, weak if all(doubts) else f"Take {name}.", tuple(reasons))
 
 
 def _doubt(compared: Compared, at: int) -> str:

@@ -47,12 +47,12 @@ def _scores(compared: Compared) -> Section:
     for metric, summary in compared.metrics.items():
         for name, view in zip(compared.names, compared.views, strict=True):
             found, kind = view.summaries[metric], summary["kind"]
-            bounds = interval(found["ci_low"], found["ci_high"], kind)
+            bounds = interval(found["ci_low"], found["ci_high"], kind, found["interval_method"])
             counts = (str(found["num_scored"]), str(view.metrics["num_errors"]))
             rows.append((summary["label"], name, number(found["mean"], kind), bounds, *counts))
             spans.append(Span(found["mean"], found["ci_low"], found["ci_high"]))
     header = ("Score", "Run", "Mean", "95 % interval", "n", "Failed")
-    grid = Grid("scores", "Mean of each run", header, tuple(rows), tuple(spans), "Mean and interval, 0 to 1")
+    grid = Grid("scores", "Mean of each run", header, tuple(rows), tuple(spans), "Mean and interval")
     return Section(
         name="scores",
         title="Scores",
@@ -83,7 +83,7 @@ def _pairs(compared: Compared) -> Section:
                     outcome(pair),
                 )
             )
-    header = ("Score", "A", "B", "B less A", "95 % interval", "p", "Adjusted p", "Pairs", "B is")
+    header = ("Score", "A", "B", "B minus A", "95 % interval", "p", "Adjusted p", "Pairs", "B is")
     tests = sorted({pair.test for pair in compared.pairs if pair.test})
     notes = [f"Test: {', '.join(tests)}."] if tests else []
     everyone = "both runs" if len(compared.names) == 2 else f"all {len(compared.names)} runs"
@@ -195,7 +195,7 @@ def _classes(compared: Compared) -> Section | None:
     if not by_class:
         return None
     told = tuple(row for label in sorted(by_class) for row in _class_rows(compared, label, by_class[label], summary))
-    header = ("Class", "n", "Run", "Mean", f"Less {compared.names[0]}", "95 % interval")
+    header = ("Class", "n", "Run", "Mean", f"Minus {compared.names[0]}", "95 % interval")
     return Section(
         name="classes",
         title=class_words("exercise")[0] if "exercise_identification" in compared.metrics else "By class",

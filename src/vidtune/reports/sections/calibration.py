@@ -37,7 +37,7 @@ def build(view: RunView) -> Section | None:
     grid = Grid(
         name="calibration",
         title="How sure, how often right",
-        header=("Confidence", "n", "Mean confidence", "Right", "95 % interval", "Right less sure"),
+        header=("Confidence", "n", "Mean confidence", "Right", "95 % interval", "Right minus confidence"),
         rows=rows,
         spans=tuple(Span(one["accuracy"], *_bounds(one), beside=one["confidence"]) for one in bins),
         span_title="Right (dot), mean confidence (ring)",
@@ -70,7 +70,7 @@ def _describe(gap: float) -> str:
 def _errors(view: RunView) -> list[str]:
     found = []
     for name, row in (view.metrics.get("corpus") or {}).items():
-        if row["family"] == "calibration":
+        if name == "calibration_error":
             bounds = "" if row["ci_low"] is None else f" (95 % interval {row['ci_low']:.3f} to {row['ci_high']:.3f})"
             found.append(f"{name.replace('_', ' ').capitalize()}: {row['value']:.3f}{bounds}, n = {row['num_scored']}.")
     return found

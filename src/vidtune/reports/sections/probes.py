@@ -11,7 +11,7 @@ from vidtune.reports._view import RunView
 from vidtune.reports.sections._evidence import about_other_predictions, bounds_of, number_of, read_folder, rows_of
 
 ORDER = 5
-_HEADER = ("Condition", "n", "Groups", "Score", "Real video", "Gain of the real video", "95 % interval", "p")
+_HEADER = ("Condition", "n", "Groups", "Score", "Real clip", "Gain of the real clip", "95 % interval", "p")
 _CONDITIONS = ("Condition", "Takes away", "State", "n", "Failed", "Same answers")
 
 
@@ -19,10 +19,13 @@ def build(view: RunView) -> Section | None:
     """Return the section, or None for a run that was not probed."""
     tables: list[Grid] = []
     notes: list[str] = []
+    what = "video"
     for name, value, problem in read_folder(view.run.probes):
         if problem:
             notes.append(problem)
             continue
+        if any(one.get("removes") == "sound" for one in rows_of(value, "conditions")):
+            what = "video or its sound"
         notes += [*about_other_predictions(view, f"The probe {name}", value), *_sentences(value)]
         tables += [*_metric_tables(view, name, rows_of(value, "rows")), *_condition_table(name, value)]
     if not tables and not notes:
@@ -31,8 +34,8 @@ def build(view: RunView) -> Section | None:
         name="probes",
         title="Does it use the video?",
         lead=(
-            "The same questions, asked with the video taken away or altered. A model that watches loses by it: "
-            "the gain is what the real video adds, paired by sample."
+            f"The same questions, asked with the {what} taken away or altered. A model that uses it loses by it: the "
+            "gain is what the real clip adds, paired by sample. p is corrected for the number of conditions."
         ),
         notes=tuple(notes),
         tables=tuple(tables),
@@ -57,7 +60,7 @@ def _metric_tables(view: RunView, name: str, rows: list[Mapping[str, Any]]) -> l
             header=_HEADER,
             rows=tuple(_row(row) for row in found),
             spans=tuple(_span(row) for row in found),
-            span_title="Score (dot), real video (ring)",
+            span_title="Score (dot), real clip (ring)",
         )
         for metric, found in by_metric.items()
     ]

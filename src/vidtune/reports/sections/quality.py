@@ -8,6 +8,7 @@ import numpy as np
 
 from vidtune.metrics import Interval, bootstrap_totals, mean_interval
 from vidtune.reports._cells import interval, number, signed, signed_interval
+from vidtune.reports._charts import axis_end
 from vidtune.reports._grid import Grid, Section, Span
 from vidtune.reports._plot import SERIES, begin, finish
 from vidtune.reports._quality import TABLES, Quality, read_quality
@@ -15,8 +16,8 @@ from vidtune.reports._view import Row, RunView
 
 ORDER = 20
 _MEASURES = {
-    "sharpness": ("Blur: sharpness", "variance of the Laplacian", "blurred", "sharp"),
-    "brightness": ("Exposure: brightness", "mean grey, 0 to 255", "dark", "bright"),
+    "sharpness": ("Sharpness", "variance of the Laplacian", "blurred", "sharp"),
+    "brightness": ("Brightness", "mean grey, 0 to 255", "dark", "bright"),
     "resolution": ("Resolution", "megapixels", "small", "large"),
     "motion": ("Motion", "change between looked-at frames", "still", "moving"),
 }
@@ -48,6 +49,9 @@ def build(view: RunView) -> Section | None:
         values = [value for value, _, _ in scored]
         if len(scored) < _MIN_SAMPLES or len(set(values)) < _NUM_PARTS:
             told.append(f"{title}: not told apart ({_why(values)}).")
+            continue
+        if len({score for _, score, _ in scored}) == 1:
+            told.append(f"{title}: not told apart (all {len(scored):,} scores are the same).")
             continue
         grid = _grid(measure, title, unit, (low_word, "middle", high_word), scored, summary["kind"])
         tables.append(grid)
@@ -95,10 +99,12 @@ def _grid(
         found = mean_interval(values, clusters, is_proportion=kind == "proportion", num_resamples=_NUM_RESAMPLES)
         mean = sum(values) / len(values)
         limits = f"{_amount(part[0][0])} to {_amount(part[-1][0])}"
-        rows.append((word, limits, f"{len(part):,}", number(mean, kind), interval(found.low, found.high, kind)))
+        rows.append(
+            (word, limits, f"{len(part):,}", number(mean, kind), interval(found.low, found.high, kind, found.method))
+        )
         spans.append(Span(mean, found.low, found.high))
-    header = (_HEADER[0], f"{title.partition(': ')[2] or title} ({unit})", *_HEADER[2:])
-    return Grid(f"quality-{measure}", title, header, tuple(rows), tuple(spans), "Mean score, 0 to 1")
+    header = (_HEADER[0], f"{title} ({unit})", *_HEADER[2:])
+    return Grid(f"quality-{measure}", title, header, tuple(rows), tuple(spans), "Mean score")
 
 
 def _amount(value: float) -> str:
@@ -151,7 +157,8 @@ def _draw(curves: list[tuple[str, tuple[Span | None, ...]]], label: str, num: in
         heights = [span.mean for _, span in known]
         axes.plot([at for at, _ in known], heights, "osD^"[index] + "-", color=SERIES[index], label=title)
     axes.set_xticks(range(_NUM_PARTS), ["lowest third", "middle", "highest third"])
-    axes.set_ylim(-0.02, 1.02)
+    end = axis_end([at for _, spans in curves for span in spans if span for at in (span.mean, span.high)])
+    axes.set_ylim(-0.02 * end, 1.02 * end)
     axes.set_ylabel(f"{label}, mean (n = {num:,})", fontsize=9)
     axes.grid(axis="y", color="#dddddd")
     return finish(figure, axes)

@@ -33,6 +33,13 @@
     return node;
   }
 
+  function player(tag, address, what, video) {
+    return address === "" ? null : make("figure", { className: "clip" },
+      make(tag, { src: address, controls: true, preload: "none", ariaLabel: "The " + what + " of " + video }),
+      make("figcaption", {}, make("span", { className: "unplayable", role: "status" }),
+        make("a", { href: address }, "Open the " + what)));
+  }
+
   // The same elements as the template makes; texts only ever become text.
   function build(data) {
     const marks = data.marks.map(([text, colour], index) => make("td", { className: "num" }, text === "" ? null :
@@ -40,18 +47,16 @@
         colour && colour !== text ? make("small", {}, " " + colour) : null)));
     const pairs = data.told.map(([name, text, role]) =>
       make("div", { className: role }, make("dt", {}, name), make("dd", {}, text)));
-    const picture = data.strip === "" ? null : make("img", {
+    const picture = data.strip === "" ? null : make("div", { className: "strip", tabIndex: 0 }, make("img", {
       src: data.strip, alt: "The " + data.num_frames + " frames the model saw of " + data.video, decoding: "async",
-    });
-    const clip = data.clip === "" ? null : make("figure", { className: "clip" },
-      make("video", { src: data.clip, controls: true, preload: "none", ariaLabel: "The clip " + data.video }),
-      make("figcaption", {}, make("span", { className: "unplayable", role: "status" }),
-        make("a", { href: data.clip }, "Open the clip")));
+    }));
+    if (picture !== null) picture.style.setProperty("--frames", data.num_frames);
     const notes = make("p", { className: "small" }, data.notes.join(" · "));
     const head = make("tr", { className: "head" }, make("td", { className: "num" }, String(data.number)),
       make("th", { scope: "row" }, data.video), ...marks);
-    const body = make("td", { colSpan: labels.length + 1 }, make("div", { className: "told" },
-      make("div", {}, picture, clip, notes), make("dl", {}, ...pairs)));
+    const body = make("td", { colSpan: labels.length + 1 }, picture, make("div", { className: "told" },
+      make("dl", {}, ...pairs),
+      make("div", {}, player("video", data.clip, "clip", data.video), player("audio", data.sound, "sound", data.video), notes)));
     return make("tbody", { className: "sample state-" + data.state }, head,
       make("tr", { className: "body" }, make("td", {}), body));
   }
@@ -105,10 +110,11 @@
 
   // Errors of media do not bubble. Which codecs a browser has is known only once it was asked to play.
   ledger.addEventListener("error", (event) => {
-    if (event.target.tagName !== "VIDEO") return;
+    const what = { VIDEO: "clip", AUDIO: "sound" }[event.target.tagName];
+    if (what === undefined) return;
     event.target.hidden = true;
     event.target.parentNode.querySelector(".unplayable").textContent =
-      "This browser cannot play the clip (its codec is missing, or the file was moved). ";
+      "This browser cannot play the " + what + " (its codec is missing, or the file was moved). ";
   }, true);
   heads.forEach((head, column) => sortable(head, (direction) => sort(column, direction)));
   order.addEventListener("change", () => sort(...order.value.split(" ").map(Number)));
