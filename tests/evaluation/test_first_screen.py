@@ -1,6 +1,9 @@
 """The first screen of an evaluation: what is set apart, what memory gets, who disagrees, what was seen, what leaks."""
 
 import json
+import os
+import subprocess
+import sys
 
 import pytest
 from tests.data.writing import qved, write
@@ -386,3 +389,27 @@ def test_values_of_the_whole_set_tell_what_they_were_scored_with(tmp_path):
     assert corpus["contradiction_share"]["scored_with"]["lexicon"] == "physio"
     assert set(corpus["error_f1_micro"]["scored_with"]) == {"catalogue", "wordings"}
     assert all("scored_with" in row for row in corpus.values())
+
+
+def test_lists_of_the_same_entries_are_the_same_in_every_process():
+    script = (
+        "from types import SimpleNamespace as Bag\n"
+        "from vidtune.evaluation._settings import scored_with\n"
+        "from vidtune.metrics.feedback import FeedbackWordings\n"
+        "errors = frozenset(f'error {n}' for n in range(9))\n"
+        "wordings = FeedbackWordings({name: ('a', 'b') for name in sorted(errors)}, {'squats': errors})\n"
+        "print(scored_with(Bag(settings=('wordings',)), Bag(wordings=wordings)))\n"
+    )
+    told = {
+        subprocess.run(
+            [sys.executable, "-c", script],
+            env={**os.environ, "PYTHONHASHSEED": seed},
+            capture_output=True,
+            text=True,
+            check=True,
+        ).stdout
+        for seed in ("1", "2", "3")
+    }
+
+    assert len(told) == 1
+    assert "of 18 (" in told.pop()

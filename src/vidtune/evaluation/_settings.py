@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -19,15 +20,27 @@ _ASKING = ("sampling", "generation", "max_side_px", "augment", "condition", "qua
 """Parts of a prediction recipe that change answers and are not the model."""
 
 _ASKING_WITHIN = {"data": ("subtitles", "subtitle_place"), "model": ("max_pixels", "dtype")}
-_NUM_HASH = 12
+_NUM_HASH = 6
 
 
 def scored_with(metric: SampleMetric | CorpusMetric, context: ScoringContext) -> dict[str, str]:
-    """Return what a metric's numbers depend on besides the texts: names are kept, and hashes of what is large."""
+    """Return what a metric's numbers depend on besides the texts: names are kept, and of lists their size and hash."""
     values = {name: getattr(context, name) for name in getattr(metric, "settings", ())}
     return {
-        name: value if isinstance(value, str) else hash_json(repr(value))[:_NUM_HASH] for name, value in values.items()
+        name: value if isinstance(value, str) else f"of {len(value):,} ({hash_json(_plain(value))[:_NUM_HASH]})"
+        for name, value in values.items()
     }
+
+
+def _plain(value: Any) -> Any:
+    """Return ``value`` as JSON has it, what has no order in order: other processes are to find the same hash."""
+    if dataclasses.is_dataclass(value):
+        return {field.name: _plain(getattr(value, field.name)) for field in dataclasses.fields(value)}
+    if isinstance(value, Mapping):
+        return {key: _plain(inside) for key, inside in value.items()}
+    if isinstance(value, frozenset):
+        return sorted(value)
+    return value
 
 
 def differing_settings(

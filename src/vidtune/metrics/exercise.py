@@ -88,6 +88,10 @@ class ExerciseCatalogue:
         if unknown:
             raise ValueError(f"aliases point to {unknown}, which are not among the classes {sorted(self.classes)}.")
 
+    def __len__(self) -> int:
+        """Return how many exercises there are."""
+        return len(self.classes)
+
     def identify(self, text: str) -> str | None:
         """Return the class that ``text`` names, or None if it cannot be told.
 

@@ -31,6 +31,10 @@ class FeedbackWordings:
     by_error: Mapping[str, tuple[str, ...]]
     errors_by_exercise: Mapping[str, frozenset[str]] = field(default_factory=dict)
 
+    def __len__(self) -> int:
+        """Return how many wordings are known."""
+        return sum(map(len, self.by_error.values()))
+
     def identify(self, answer: str, exercise: str | None = None) -> str | None:
         """Return the error whose known wording is nearest to the feedback, or None if none is near.
 
