@@ -74,7 +74,11 @@ class LmmsEvalPeer:
         model.generate = generate_and_note
 
     def answer(self, samples: Sequence[Sample], paths: Sequence[Path]) -> list[list[int]]:
-        """Answer about the videos at ``paths``, one after another; its texts are not returned, nobody compares them."""
+        """Answer about the videos at ``paths``, one after another.
+
+        Returns:
+            How many tokens it read for each, and how many it wrote; its texts nobody compares.
+        """
         self._adapter.task_dict = {_TASK: {_SPLIT: [str(path) for path in paths]}}
         requests = [
             self._instance(
@@ -92,10 +96,7 @@ class LmmsEvalPeer:
             )
             for index, sample in enumerate(samples)
         ]
+        self._num_tokens.clear()
         self._adapter.generate_until(requests)
-        return []
-
-    def tokens_of_a_round(self, num_samples: int) -> dict[str, int]:
-        """Return how many tokens it read and wrote for the last ``num_samples`` answers."""
-        read, written = (sum(counts) for counts in zip(*self._num_tokens[-num_samples:], strict=True))
-        return {"prompts": read, "answers": written}
+        read, written = zip(*self._num_tokens, strict=True)
+        return [list(read), list(written)]

@@ -10,8 +10,9 @@
     python benchmarks/training.py --mixed-lengths       # clips of 8 to 16 frames
 
 All train the same LoRA (language tower; vision frozen) from the same first weights on the same batches in the same
-order, with AdamW, one torch thread, in turn in one process. The peers are given finished inputs in memory, which their
-users seldom have: decoding and the processor cost nobody anything here. What is left is the step:
+order, with AdamW, one torch thread, in turn, each time in a process of its own that is forked from one. The peers are
+given finished inputs in memory, which their users seldom have: decoding and the processor cost nobody anything here.
+What is left is the step:
 
 - ``trainer``: transformers' ``Trainer``;
 - ``trainer_as_it_comes``: the same in float32 whatever the others compute in, and with batches drawn at random, not
@@ -53,6 +54,7 @@ os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 os.environ["HF_HUB_OFFLINE"] = "1"
 
 import torch
+from apart import in_its_own_process
 from shapes import VISION_LIKE_2B, make_model_of_30m, make_smolvlm
 from torch.utils.flop_counter import FlopCounterMode
 
@@ -179,8 +181,7 @@ def measure(arguments: argparse.Namespace, scratch: Path) -> dict[str, Any]:
     preparing_s: dict[str, float] = {}
     for _ in range(arguments.rounds):
         for name, way in ways.items():
-            times = Times()
-            losses[name] = way(times)
+            losses[name], times = in_its_own_process(partial(_timed, way))
             seconds[name].append(times.of_steps())
             preparing_s[name] = round(times.walls_s[0] - times.began_s, 2)
     return {
@@ -209,6 +210,11 @@ def measure(arguments: argparse.Namespace, scratch: Path) -> dict[str, Any]:
         "work": count_work(config, prepared, scratch),
         "losses": list(losses["vidtune"]),
     }
+
+
+def _timed(way: Way) -> tuple[Sequence[float], Times]:
+    times = Times()
+    return way(times), times
 
 
 def count_work(config: TrainConfig, with_pixels: Prepared, scratch: Path) -> dict[str, Any]:
