@@ -45,9 +45,6 @@ class ScoringProtocol:
     submission: Submission | None = None
     """None where there is no server."""
 
-    needs_answers: bool = True
-    """False where answers are kept back: predictions then have no score and a submission all the same."""
-
 
 _folder = importlib.import_module("vidtune.evaluation.protocols")
 protocols: Registry[ScoringProtocol] = Registry(
