@@ -3,20 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from vidtune.core.errors import VidtuneError
 from vidtune.core.progress import Progress, silent
+from vidtune.data._probe_each import probe_each
 from vidtune.data._samples import Sample
 from vidtune.data._videos import resolve_video
 
 if TYPE_CHECKING:
     from vidtune.media import VideoInfo
-
-_NUM_WORKERS = 4
 
 
 @dataclass(frozen=True)
@@ -53,12 +51,4 @@ def probe_videos(
         except VidtuneError as exc:
             return ProbedVideo(sample.video, path, None, exc)
 
-    by_video = {sample.video: sample for sample in reversed(samples)}
-    order = list(dict.fromkeys(sample.video for sample in samples))
-    results: dict[str, ProbedVideo] = {}
-    with ThreadPoolExecutor(_NUM_WORKERS, thread_name_prefix="probe") as pool:
-        for done, future in enumerate(as_completed([pool.submit(probe, by_video[video]) for video in order]), start=1):
-            result = future.result()
-            results[result.video] = result
-            progress("probing videos", done, len(order))
-    return [results[video] for video in order]
+    return probe_each(samples, lambda sample: sample.video, probe, progress, "probing videos")

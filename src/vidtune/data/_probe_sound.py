@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import dataclass
 from pathlib import Path
 
 from vidtune.core.errors import VidtuneError
 from vidtune.core.progress import Progress, silent
+from vidtune.data._probe_each import probe_each
 from vidtune.data._samples import Sample
 from vidtune.data._sound_source import find_sound_file, named_sound, names_sound, sound_name
 from vidtune.media import ReadLimits
 
-_NUM_WORKERS = 4
 _RATE_HZ = 16_000
 _LISTENED_S = 30.0
 """What the models that hear take of it."""
@@ -55,15 +54,8 @@ def probe_sounds(
         except VidtuneError as exc:
             return ProbedSound(written, path, None, exc)
 
-    by_name = {sound_name(sample): sample for sample in reversed(samples) if names_sound(sample)}
-    order = list(dict.fromkeys(sound_name(sample) for sample in samples if names_sound(sample)))
-    results: dict[str, ProbedSound] = {}
-    with ThreadPoolExecutor(_NUM_WORKERS, thread_name_prefix="probe") as pool:
-        waiting = {pool.submit(probe, by_name[name]): name for name in order}
-        for done, future in enumerate(as_completed(waiting), start=1):
-            results[waiting[future]] = future.result()
-            progress("probing sounds", done, len(order))
-    return [results[name] for name in order]
+    named = [sample for sample in samples if names_sound(sample)]
+    return probe_each(named, sound_name, probe, progress, "probing sounds")
 
 
 def missing_sounds(samples: Sequence[Sample], folders: Sequence[Path]) -> list[tuple[Sample, str]]:

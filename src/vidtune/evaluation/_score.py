@@ -273,6 +273,7 @@ def _summarise(
         not_looked=looked[1],
     )
     pack = find_pack(file.run)
+    frames = frames_block(answered)
     metrics: dict[str, Any] = {
         "schema": SCHEMA,
         "predictions": file.path.name,
@@ -300,8 +301,8 @@ def _summarise(
         "per_class": classes.get("exercise", {}).get("per_class", []),
         "confusion": classes.get("exercise", {}).get("confusion"),
         "classification": classes,
-        "setup": setup_block(file.run, answered, [*rows.values(), *corpus.values()], rules),
-        "frames": frames_block(answered),
+        "setup": setup_block(file.run, answered, frames, [*rows.values(), *corpus.values()], rules),
+        "frames": frames,
         "timing": timing_block(answered, clusters[: len(answered)], config),
         "probe": probe if probe is not None and probe["predictions_sha256"] == file.sha256 else None,
         "trust": run_checks(evidence),

@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from vidtune.core.rundir import RunDirectory
-from vidtune.evaluation._frames_seen import describe_frames, frames_block
+from vidtune.evaluation._frames_seen import describe_frames
 from vidtune.evaluation._predictions import Prediction
 from vidtune.evaluation._settings import asked_with, sound_of, subtitles_of
 
@@ -18,13 +18,18 @@ _PLACES = {"between": "between the frames", "before": "before the question"}
 
 
 def setup_block(
-    run: RunDirectory, samples: Sequence[Prediction], rows: Sequence[Mapping[str, Any]], rules: Mapping[str, str | None]
+    run: RunDirectory,
+    samples: Sequence[Prediction],
+    frames: Mapping[str, Any] | None,
+    rows: Sequence[Mapping[str, Any]],
+    rules: Mapping[str, str | None],
 ) -> dict[str, Any]:
     """Return what scores depend on besides model and data.
 
     Args:
         run: Where the predictions lie; its recipe says what was asked for.
         samples: The answered ones; their records say what was delivered.
+        frames: Of ``frames_block``.
         rows: Of all metrics, each with its ``scored_with``.
         rules: Protocol, version and precision of the evaluation; None where one does not apply.
     """
@@ -32,7 +37,7 @@ def setup_block(
     places = Counter(place for sample in samples if (place := subtitles_of(sample)) is not None)
     scored = {name: value for row in rows for name, value in row["scored_with"].items()}
     return {
-        "frames": frames_block(samples),
+        "frames": frames,
         "num_answered": len(samples),
         "num_questions": len({sample.question for sample in samples}),
         "num_heard": len(heard),
