@@ -169,7 +169,8 @@ def read_sound_keys(record: Mapping[str, Any], place: Place) -> dict[str, Any] |
     if named:
         paths = [value if isinstance(value, list) else [value] for value in named]
         if len(paths[0]) != 1 or paths[-1] != paths[0] or not isinstance(paths[0][0], str) or not paths[0][0].strip():
-            place.report("audio", named[0], "one sound file: its path, or a list of one")
+            found_value = paths[0][0] if len(paths[0]) == 1 else named[0]
+            place.report("audio", found_value, "one sound file: its path, or a list of one path")
             return None
         path = check_path(paths[0][0], "audio", place)
         if path is None:
