@@ -70,6 +70,16 @@ def test_leakage_between_the_splits_inside_one_file_is_found(healthy):
     assert len(find(report, "leakage", "error")) == 1
 
 
+def test_a_recording_that_was_cut_by_time_is_a_warning(healthy):
+    parts = [("train", 0.0, 4.0), ("test", 5.0, 9.0)]
+    write(healthy, [qved("squats/1.mp4", split=name, start_s=start, end_s=end) for name, start, end in parts])
+
+    report = check_dataset(read_dataset(healthy), healthy.parent)
+
+    assert not find(report, "leakage", "error")
+    assert find(report, "leakage", "warn")[0].items == ("other times of recording squats/1.mp4 in test and train",)
+
+
 def test_doubts_about_content_are_warnings(healthy):
     folder = healthy.parent
     (folder / "squats/copy.mp4").write_bytes((folder / "squats/1.mp4").read_bytes())

@@ -86,6 +86,17 @@ def test_a_leak_is_found_by_looks_and_by_person(diagnosis):
     }
 
 
+def test_recordings_cut_by_time_do_not_make_data_unhealthy(tmp_path):
+    write_scene(tmp_path / "long.mp4", seed=1, size=SIZE)
+    for name, start_s in (("train", 0.0), ("test", 0.5)):
+        write(tmp_path / f"{name}.json", [qved("long.mp4", start_s=start_s, end_s=start_s + 0.4)])
+
+    found = diagnose(collect_clips([tmp_path / "train.json", tmp_path / "test.json"]), tmp_path / "out", num_workers=1)
+
+    assert [(item.kind, item.is_leak) for item in found.shared] == [("recording", False)]
+    assert found.is_healthy
+
+
 def test_the_ledger_is_there_as_lines_and_as_a_table(diagnosis, sick):
     lines = RecordLog(sick / "out/ledger.jsonl").read()
     with (sick / "out/ledger.csv").open(encoding="utf-8") as file:

@@ -1,4 +1,5 @@
 from collections import Counter
+from dataclasses import replace
 
 import pytest
 from tests.data.writing import qved, write
@@ -10,6 +11,7 @@ from vidtune.data import (
     Turn,
     balance_classes,
     describe_dataset,
+    find_leaks,
     read_dataset,
     split_dataset,
     take_subsets,
@@ -83,6 +85,33 @@ def test_a_split_by_time_leaves_a_gap_between_parts():
         assert first - last > 60
     assert len(result.left_out) == 2 * 2
     assert sum(map(len, result.parts.values())) + len(result.left_out) == 40
+
+
+def test_times_of_one_recording_are_no_leak_but_are_told():
+    windows = [window("a", n) for n in range(10)]
+    people = [replace(one, subject="p1") for one in windows]
+
+    (leak,) = find_leaks({"train": people[:5], "test": people[5:]})
+
+    assert (leak.kind, leak.key) == ("recording", "frames/a"), "and its person is not told once more"
+    assert leak.to_text() == "other times of recording frames/a in test and train"
+    assert [leak.kind for leak in find_leaks({"train": windows[:6], "test": windows[5:]})] == ["video"], "one in both"
+    nested = [replace(windows[0], meta={"frames": ["a_0", "a_300"]}), *windows[1:]]
+    assert [leak.kind for leak in find_leaks({"train": nested[:1], "test": nested[1:]})] == ["video"]
+
+
+def test_a_recording_whose_times_are_not_all_known_may_be_a_leak():
+    windows = [window("a", n) for n in range(4)]
+    in_seconds = replace(windows[3], meta={"start_s": 900.0, "end_s": 901.0})
+    elsewhere = replace(window("b", 0), subject="p1")
+
+    assert [leak.kind for leak in find_leaks({"train": windows[:3], "test": [in_seconds]})] == ["video"]
+    assert [leak.kind for leak in find_leaks({"train": windows[:3], "test": [replace(windows[3], meta={})]})] == [
+        "video"
+    ]
+    people = [replace(one, subject="p1") for one in windows]
+    kinds = [leak.kind for leak in find_leaks({"train": people[:2], "test": [*people[2:], elsewhere]})]
+    assert kinds == ["recording", "subject"], "who is in another recording too is somebody known"
 
 
 def test_a_guard_without_time_and_windows_without_a_place_are_refused(samples):

@@ -169,6 +169,18 @@ def test_clips_seen_in_training_are_a_leak(tmp_path):
     assert "24 evaluated clips are also in the training data" in check(metrics, "leakage")["message"]
 
 
+def test_recordings_seen_in_training_at_other_times_are_a_warning(tmp_path):
+    records = [make_record(n, meta={"start_s": 60.0, "end_s": 70.0}) for n in range(24)]
+    path = write_training_data(tmp_path, records)
+    earlier = [{**sample, "start_s": 0.0, "end_s": 50.0} for sample in json.loads(path.read_text())]
+    path.write_text(json.dumps(earlier))
+
+    finding = check(score(tmp_path / "run", records, reference=path), "leakage")
+
+    assert finding["status"] == "warn"
+    assert "24 evaluated recordings are also in the training data, at other times" in finding["message"]
+
+
 def test_the_blind_prior_is_chosen_from_training_answers_found_beside_the_evaluated_file(tmp_path):
     write_training_data(tmp_path, [make_record(0)] * 1 + [make_record(n * 6) for n in range(1, 9)])
     run = write_run(tmp_path / "run", [make_record(n) for n in range(36)])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -226,13 +227,13 @@ def _split_text(record: dict[str, Any], result: SplitResult, config: SplitConfig
         text += f"\n{len(result.left_out)} windows lie too near to another part and are left out."
     if not result.leaks:
         return f"{text}\nNo clip, copy or known subject is in more than one part."
-    if config.by == "time" and config.compat is None and all(leak.kind != "augmentation" for leak in result.leaks):
+    kinds = Counter(leak.kind for leak in result.leaks)
+    if set(kinds) == {"recording"}:
         return (
             f"{text}\nBy time, recordings and their people are in several parts: scores speak for these recordings and "
             "not for new ones."
         )
-    kinds = {kind: sum(leak.kind == kind for leak in result.leaks) for kind in ("video", "augmentation", "subject")}
-    found = ", ".join(f"{count} by {kind}" for kind, count in kinds.items() if count)
+    found = ", ".join(f"{count} by {kind}" for kind, count in kinds.items())
     return f"{text}\nLeaks: {found}. First: {result.leaks[0].to_text()}. Scores on this split measure memory too."
 
 

@@ -18,6 +18,7 @@ _MAX_LEAKS = 6
 _MAX_REASON = 110
 _TOLD = {
     "video": "clips in two splits",
+    "recording": "recordings cut by time between splits, so that scores say nothing about new ones",
     "augmentation": "altered copies in two splits",
     "subject": "people in two splits",
     "copy": "equal files in two splits",
@@ -103,7 +104,8 @@ def _leak_lines(diagnosis: Diagnosis) -> list[str]:
         if found:
             names = "; ".join(f"{item.what} ({', '.join(item.splits)})" for item in found[:_MAX_LEAKS])
             more = f"; and {len(found) - _MAX_LEAKS} more" if len(found) > _MAX_LEAKS else ""
-            lines.append(f"error     {title} ({len(found)}): {names}{more}")
+            level = "error" if found[0].is_leak else "warn "
+            lines.append(f"{level}     {title} ({len(found)}): {names}{more}")
     return lines
 
 

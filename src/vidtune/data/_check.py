@@ -222,6 +222,7 @@ def _check_leakage(dataset: Dataset, against: Mapping[str, Dataset]) -> Iterable
     leaks = [*within, *across]
     kinds: tuple[tuple[LeakKind, Level, str], ...] = (
         ("video", "error", "clip(s) are in more than one part"),
+        ("recording", "warn", "recording(s) are cut by time between parts: scores say nothing about new recordings"),
         ("augmentation", "error", "clip(s) have altered copies in more than one part"),
         ("subject", "warn", "subject(s) are in more than one part: scores say nothing about new people"),
     )

@@ -24,7 +24,7 @@ from vidtune.data._leakage import find_families, find_leaks
 from vidtune.data._paths import clean_path
 from vidtune.data._quality import QualityThresholds, judge_clips, write_quality_reports
 
-SharedKind = Literal["video", "augmentation", "subject", "copy", "near-duplicate"]
+SharedKind = Literal["video", "recording", "augmentation", "subject", "copy", "near-duplicate"]
 
 _LEDGER_COLUMNS = (
     "video",
@@ -56,13 +56,18 @@ _OF_THE_CLIP = ("video", "splits", "label", "subject")
 
 @dataclass(frozen=True)
 class Shared:
-    """Something that is in more than one split, so that a score measures memory."""
+    """Something that is in more than one split."""
 
     kind: SharedKind
     what: str
     """The video or subject, or the two clips that show the same."""
 
     splits: tuple[str, ...]
+
+    @property
+    def is_leak(self) -> bool:
+        """Whether a score measures memory by it. Of recordings that were cut by time no moment is on both sides."""
+        return self.kind != "recording"
 
 
 @dataclass(frozen=True)
@@ -98,8 +103,12 @@ class Diagnosis:
 
     @property
     def is_healthy(self) -> bool:
-        """Whether every clip can be used and nothing is in two splits."""
-        return not self.problems and not self.shared and all(record["is_usable"] for record in self.records)
+        """Whether every clip can be used and no split holds what would let a score measure memory of another."""
+        return (
+            not self.problems
+            and not any(item.is_leak for item in self.shared)
+            and all(record["is_usable"] for record in self.records)
+        )
 
     def to_record(self) -> dict[str, Any]:
         """Return the summary as JSON values; the clips themselves are in the ledger."""

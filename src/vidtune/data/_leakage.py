@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from vidtune.data._paths import clean_path, without_suffix
 from vidtune.data._samples import Sample
+from vidtune.data._split_time import Place, place_of
 
-LeakKind = Literal["video", "augmentation", "subject"]
+LeakKind = Literal["video", "recording", "augmentation", "subject"]
+"""``recording``: parts hold different times of a video, which is what a split by time is."""
 
 _COPY = re.compile(r"(.+)_(\d{1,2})")
 _CAMERA_ID = re.compile(r"\d{6,}")
@@ -23,24 +25,32 @@ class Leak:
 
     kind: LeakKind
     key: str
-    """The video, the original clip or the subject."""
+    """The video or recording, the original clip or the subject."""
 
     splits: tuple[str, ...]
     num_samples: int
 
     def to_text(self) -> str:
         """Return the leak in a few words."""
-        named = {"video": "video", "augmentation": "copies of", "subject": "subject"}[self.kind]
+        named = {
+            "video": "video",
+            "recording": "other times of recording",
+            "augmentation": "copies of",
+            "subject": "subject",
+        }[self.kind]
         return f"{named} {self.key} in {' and '.join(self.splits)}"
 
 
 def find_leaks(splits: Mapping[str, Sequence[Sample]]) -> tuple[Leak, ...]:
-    """Return everything shared by two or more splits: clips first, then altered copies, then subjects."""
+    """Return everything shared by two or more splits: clips first, then altered copies, then subjects.
+
+    People who are shared by their recordings alone, cut by time, are not told a second time.
+    """
     families = find_families(sample.video for samples in splits.values() for sample in samples)
-    leaks: list[Leak] = []
     seen_videos: dict[str, dict[str, int]] = {}
     seen_families: dict[str, dict[str, int]] = {}
     seen_subjects: dict[str, dict[str, int]] = {}
+    videos_of: dict[str, set[str]] = {}
     for split, samples in splits.items():
         for sample in samples:
             video = clean_path(sample.video)
@@ -48,11 +58,37 @@ def find_leaks(splits: Mapping[str, Sequence[Sample]]) -> tuple[Leak, ...]:
             _count(seen_families, families[video], split)
             if sample.subject is not None:
                 _count(seen_subjects, sample.subject, split)
-    leaks += _shared("video", seen_videos)
+                videos_of.setdefault(sample.subject, set()).add(video)
+    shared = _shared("video", seen_videos)
+    by_time = _cut_by_time({leak.key for leak in shared}, splits)
+    leaks = [replace(leak, kind="recording") if leak.key in by_time else leak for leak in shared]
     leaking = {families[leak.key] for leak in leaks}
     leaks += [leak for leak in _shared("augmentation", seen_families) if leak.key not in leaking]
-    leaks += _shared("subject", seen_subjects)
+    leaks += [leak for leak in _shared("subject", seen_subjects) if not videos_of[leak.key] <= by_time]
     return tuple(leaks)
+
+
+def _cut_by_time(videos: Collection[str], splits: Mapping[str, Sequence[Sample]]) -> set[str]:
+    """Return those of ``videos`` of which no two splits show the same time."""
+    places_of: dict[str, list[tuple[Place | None, str]]] = {video: [] for video in videos}
+    for split, samples in splits.items():
+        for sample in samples:
+            if (video := clean_path(sample.video)) in places_of:
+                places_of[video].append((place_of(sample), split))
+    return {video for video, places in places_of.items() if _are_apart(places)}
+
+
+def _are_apart(places: Sequence[tuple[Place | None, str]]) -> bool:
+    """Whether all places are known, in one unit, and none touches one of another split."""
+    known = [(place, split) for place, split in places if place is not None]
+    if len(known) < len(places) or len({place.unit for place, _ in known}) > 1:
+        return False
+    reached: dict[str, float] = {}
+    for place, split in sorted(known):
+        if any(place.start <= end for other, end in reached.items() if other != split):
+            return False
+        reached[split] = max(place.end, reached.get(split, place.end))
+    return True
 
 
 def find_families(videos: Iterable[str]) -> dict[str, str]:

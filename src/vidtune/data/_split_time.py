@@ -4,12 +4,21 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
+from typing import Literal, NamedTuple
 
 from vidtune.core.errors import DataInvalid
 from vidtune.data._paths import clean_path
 from vidtune.data._samples import Sample
 
 _NUMBER = re.compile(r"(\d+)(?:\.\w+)?$")
+
+
+class Place(NamedTuple):
+    """Where in its recording a window begins and ends."""
+
+    start: float
+    end: float
+    unit: Literal["frames", "seconds"]
 
 
 def cut_by_time(
@@ -49,8 +58,8 @@ def cut_by_time(
     return parts, tuple(left_out)
 
 
-def place_of(sample: Sample) -> tuple[float, float] | None:
-    """Return where in its recording a window begins and ends, in frames or seconds; None where nothing says it."""
+def place_of(sample: Sample) -> Place | None:
+    """Return where in its recording a window is; None where nothing says it."""
     meta = sample.meta
     official = meta.get("official")
     numbers = meta.get("frame_numbers") or (official.get("frame_numbers") if isinstance(official, Mapping) else None)
@@ -58,15 +67,15 @@ def place_of(sample: Sample) -> tuple[float, float] | None:
         found = [_NUMBER.search(str(name)) for name in meta["frames"]]
         numbers = [int(match.group(1)) for match in found if match]
     if isinstance(numbers, list) and numbers and all(isinstance(number, int | float) for number in numbers):
-        return float(min(numbers)), float(max(numbers))
+        return Place(float(min(numbers)), float(max(numbers)), "frames")
     start_s, end_s = meta.get("start_s"), meta.get("end_s")
     if isinstance(start_s, int | float) and isinstance(end_s, int | float):
-        return float(start_s), float(end_s)
+        return Place(float(start_s), float(end_s), "seconds")
     return None
 
 
 def _cut_one(
-    ordered: Sequence[int], places: Sequence[tuple[float, float]], ratios: Mapping[str, float], guard: float
+    ordered: Sequence[int], places: Sequence[Place], ratios: Mapping[str, float], guard: float
 ) -> dict[int, str]:
     part_of: dict[int, str] = {}
     reached = float("-inf")
@@ -75,8 +84,10 @@ def _cut_one(
         share += ratio
         end = round(share * len(ordered))
         # What begins before the last part's reach, and the gap after it, belongs to neither.
-        kept = [index for index in ordered[start:end] if places[index][0] > reached + guard or reached == float("-inf")]
+        kept = [
+            index for index in ordered[start:end] if places[index].start > reached + guard or reached == float("-inf")
+        ]
         part_of |= dict.fromkeys(kept, name)
-        reached = max([reached, *(places[index][1] for index in ordered[start:end])])
+        reached = max([reached, *(places[index].end for index in ordered[start:end])])
         start = end
     return part_of

@@ -68,6 +68,13 @@ def check_leakage(evidence: Evidence) -> Finding | None:
         )
     if told:
         return Finding("leakage", "fail", " ".join(told))
+    recordings = [leak.key for leak in leaks if leak.kind == "recording"]
+    if recordings:
+        message = (
+            f"{len(recordings)} evaluated recordings are also in the training data, at other times, e.g. "
+            f"{recordings[0]}: scores speak for these recordings and not for new ones."
+        )
+        return Finding("leakage", "warn", message)
     looked = _describe_look(evidence)
     if not any(sample.subject for sample in evidence.samples):
         message = f"No clip is shared with training; whether people are shared is not known (no subject ids).{looked}"
@@ -87,4 +94,6 @@ def _describe_look(evidence: Evidence) -> str:
 
 
 def _as_samples(predictions: tuple[Prediction, ...]) -> list[Sample]:
-    return [Sample(one.sample_id, one.video, (), subject=one.subject) for one in predictions if one.video]
+    return [
+        Sample(one.sample_id, one.video, (), subject=one.subject, meta=one.meta) for one in predictions if one.video
+    ]
