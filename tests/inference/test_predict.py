@@ -27,6 +27,7 @@ from vidtune.core.locking import RunLock
 from vidtune.core.rundir import RunDirectory
 from vidtune.inference import PredictConfig, predict_dataset
 from vidtune.inference import _predict as predict_module
+from vidtune.inference._decode import Decoder
 from vidtune.media import SamplingConfig
 
 ALL_CLIPS = [f"clip_{index}.mp4" for index in range(8)]
@@ -77,6 +78,44 @@ def test_a_run_answers_every_sample_and_says_what_the_model_saw(config: PredictC
     assert record["finish_reason"] == "length"
     assert set(record["timings_s"]) == {"read", "preprocess", "generate", "total"}
     assert record["num_prompt_tokens"] > record["num_visual_tokens"] > 0
+
+
+@pytest.mark.parametrize(("batch_size", "is_mixed", "num_read"), [(32, False, 8), (6, False, 3), (32, True, 12)])
+def test_the_model_begins_before_all_clips_are_read_and_keeps_questions_about_a_clip_together(
+    batch_size: int,
+    is_mixed: bool,
+    num_read: int,
+    tiny_folder: Path,
+    clips: Path,
+    tmp_path: Path,
+    run: RunDirectory,
+    monkeypatch: Any,
+) -> None:
+    names = [shutil.copy(clips / f"clip_{index % 8}.mp4", tmp_path / f"{index:02}.mp4").name for index in range(12)]
+    data = write_qved(tmp_path / "test.json", names, num_questions=2)
+    if is_mixed:  # the first question about every clip, then the second
+        data.write_text(json.dumps(sorted(json.loads(data.read_text()), key=lambda record: record["id"][-1])))
+    config = make_config(tiny_folder, data, tmp_path, batch_size=batch_size)
+    read: list[str] = []
+    asked: list[tuple[int, list[str]]] = []
+    read_ahead, join = predict_module.read_ahead, Decoder.join
+
+    def noting_clips(*args: Any, **options: Any) -> Iterator[Any]:
+        for clip in read_ahead(*args, **options):
+            read.append(clip.sample.video)
+            yield clip
+
+    def noting_questions(decoder: Decoder, prompts: Any, keys: Any) -> Any:
+        asked.append((len(set(read)), list(keys)))
+        return join(decoder, prompts, keys)
+
+    monkeypatch.setattr(predict_module, "read_ahead", noting_clips)
+    monkeypatch.setattr(Decoder, "join", noting_questions)
+    predict_dataset(config, run)
+
+    assert asked[0][0] == num_read
+    assert all(keys.count(f"{name}#0") == keys.count(f"{name}#1") for _, keys in asked for name in names)
+    assert len(records_of(run)) == 24
 
 
 def test_the_recipe_and_the_environment_are_in_the_run(config: PredictConfig, run: RunDirectory) -> None:

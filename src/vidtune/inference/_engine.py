@@ -26,8 +26,8 @@ from vidtune.inference._request import Generation, Request, TicketT, clip_key
 if TYPE_CHECKING:
     from vidtune.models import LoadedModel
 
-_CLIPS_READ_TOGETHER = 8
-"""On a CPU. What layers hand each other about more of them than that leaves the processor's cache."""
+CLIPS_READ_TOGETHER = 8
+"""On a CPU the most: what layers hand each other about more of them than that leaves the processor's cache."""
 
 
 @dataclass(frozen=True)
@@ -93,13 +93,19 @@ class Engine(Generic[TicketT]):
         """Whether answers are in work."""
         return bool(self._inside)
 
+    @property
+    def has_room(self) -> bool:
+        """Whether another request can join now."""
+        return self._num_free() > 0
+
     def advance(
-        self, waiting: list[tuple[TicketT, Request]]
+        self, waiting: list[tuple[TicketT, Request]], *, only_read: bool = False
     ) -> list[tuple[TicketT, Generation | VidtuneError | ValueError]]:
         """Take from the front of ``waiting`` what fits, and write on until some answers are finished.
 
         Args:
             waiting: Requests with their tickets; what is taken is removed, and put back if memory did not suffice.
+            only_read: Read the prompts of what is taken and write nothing yet, because others will join.
 
         Returns:
             Finished answers by their tickets. In place of an answer: ``OutOfMemory`` for a request that does not fit
@@ -116,7 +122,7 @@ class Engine(Generic[TicketT]):
                 failed += self._join(joining, waiting)
                 joining = []
             self.look_ahead(waiting)
-            finished = self._run() if self._inside else []
+            finished = self._run() if self._inside and not only_read else []
             self._size.fits()
             return [*failed, *finished]
         except (RuntimeError, MemoryError) as exc:
@@ -135,7 +141,7 @@ class Engine(Generic[TicketT]):
         if not self._can_share or self._loaded.device.type != "cpu":
             return num_fitting
         clips = [clip_key(request) for _, request in waiting[:num_fitting]]
-        is_within = (len(set(clips[: place + 1])) <= _CLIPS_READ_TOGETHER for place in range(num_fitting))
+        is_within = (len(set(clips[: place + 1])) <= CLIPS_READ_TOGETHER for place in range(num_fitting))
         return sum(takewhile(bool, is_within))
 
     def _num_fitting(self, waiting: Sequence[tuple[TicketT, Request]]) -> int:

@@ -39,7 +39,7 @@ from vidtune.inference._claim import (
     read_done,
 )
 from vidtune.inference._config import PredictConfig
-from vidtune.inference._engine import Engine
+from vidtune.inference._engine import CLIPS_READ_TOGETHER, Engine
 from vidtune.inference._gates import GateRecorder, draw_gates
 from vidtune.inference._loading import fingerprint, load_configured, resolve_source
 from vidtune.inference._memory import BatchSize
@@ -47,7 +47,7 @@ from vidtune.inference._named_sounds import check_named_sounds
 from vidtune.inference._options import describe_loading
 from vidtune.inference._reading import Clip, read_ahead
 from vidtune.inference._records import answer_record, error_record, qved_predictions, strip_name
-from vidtune.inference._request import Generation, Request, sort_for_reading
+from vidtune.inference._request import Generation, Request, clip_key, sort_for_reading
 from vidtune.inference._showing import Showing, takes_asides
 from vidtune.inference._summary import PredictSummary, summarise
 from vidtune.media import write_strip
@@ -162,6 +162,9 @@ class _Worker:
             self._data = config.data.model_copy(update={"subtitle_place": "before"})
         self._takes_asides = self._showing.has_clip and takes_asides(loaded.family, loaded.model)
         self._engine: Engine[Clip] = Engine(loaded, config.generation, self.batch_size)
+        self._is_filling = True
+        """At the beginning prompts are read while clips come in: otherwise the model would wait for a whole window.
+        Only about clips of which no question is to follow, so that each is read once."""
 
     @property
     def note(self) -> str:
@@ -172,17 +175,29 @@ class _Worker:
         """Answer ``samples`` and yield records as they are finished, once they are on disk."""
         window_size = _WINDOW_BATCHES * self._config.batch_size
         waiting: list[tuple[Clip, Request]] = []
+        last_question = {sample.video: place for place, sample in enumerate(samples)}
         with self._engine:
-            for clip in self._clips(samples, window_size):
+            for place, clip in enumerate(self._clips(samples, window_size)):
                 if clip.error is not None:
                     yield self._write([{**error_record(clip, clip.error), **self._showing.about(clip.sample)}])
                     continue
                 waiting.append(self._put(clip))
                 self._engine.look_ahead(waiting)
+                if self._is_filling:
+                    complete = [one for one in waiting if last_question[one[0].sample.video] <= place]
+                    if self._is_worth_reading(complete):
+                        waiting = [one for one in waiting if last_question[one[0].sample.video] > place]
+                        if refused := self._advance(complete, only_read=True):
+                            yield refused
+                        waiting[:0] = complete
                 while len(waiting) >= window_size or _size_bytes(waiting) > _MAX_WINDOW_BYTES:
                     yield self._advance(waiting)
             while waiting or self._engine.is_busy:
                 yield self._advance(waiting)
+
+    def _is_worth_reading(self, requests: Sequence[tuple[Clip, Request]]) -> bool:
+        num_clips = len({clip_key(request) for _, request in requests})
+        return num_clips >= CLIPS_READ_TOGETHER or len(requests) >= self._config.batch_size
 
     def _clips(self, samples: Sequence[Sample], num_ahead: int) -> Iterator[Clip]:
         if not self._showing.needs_frames:
@@ -206,10 +221,11 @@ class _Worker:
         request = Request(turns=turns, frames=frames, key=sample.sample_id)
         return replace(clip, frames=frames, subtitles=subtitles), request
 
-    def _advance(self, waiting: list[tuple[Clip, Request]]) -> list[dict[str, Any]]:
-        """Let the model write on, similar clips together, and write down what is finished."""
+    def _advance(self, waiting: list[tuple[Clip, Request]], *, only_read: bool = False) -> list[dict[str, Any]]:
+        """Let the model read and write on, similar clips together, and write down what is finished."""
         sort_for_reading(waiting)
-        outcomes = self._engine.advance(waiting)
+        outcomes = self._engine.advance(waiting, only_read=only_read)
+        self._is_filling = only_read and self._engine.has_room
         return self._write([self._record(clip, outcome) for clip, outcome in outcomes])
 
     def _record(self, clip: Clip, outcome: Generation | VidtuneError | ValueError) -> dict[str, Any]:

@@ -7,7 +7,7 @@ from vidtune.inference._condition import Condition
 CONDITION = Condition(
     label="text only",
     removes="content",
-    matters="the video matters",
+    matters="the clip matters",
     matters_not="the question alone does as well",
     has_clip=False,
 )
