@@ -17,3 +17,22 @@ def test_what_a_killed_run_did_before_does_not_make_the_rest_look_fast(monkeypat
         "train: 330/640 in 10 s, ETA 310 s",
         "train: 340/640 in 20 s, ETA 300 s",
     ]
+
+
+def test_a_stage_that_begins_again_is_told_again_with_an_eta_of_its_own(monkeypatch, capsys):
+    now_s = 1000.0
+    monkeypatch.setattr(time, "monotonic", lambda: now_s)
+    with progress_bar() as progress:
+        for _ in range(2):  # a training measures again and again
+            for done in (10, 20, 30):
+                progress("measure", done, 30)
+                now_s += 20.0
+
+    assert (
+        capsys.readouterr().err.splitlines()
+        == [
+            "measure: 20/30 in 20 s, ETA 20 s",
+            "measure: 30/30 in 40 s",
+        ]
+        * 2
+    )

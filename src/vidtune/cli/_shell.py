@@ -73,6 +73,8 @@ def progress_bar() -> Iterator[Progress]:
         def draw(stage: str, done: int, total: int, note: str = "") -> None:
             if stage not in tasks:
                 tasks[stage] = bars.add_task(stage, total=total, completed=done, note=note)
+            elif bars.tasks[tasks[stage]].finished and done < total:
+                bars.reset(tasks[stage], total=total)  # begun again, as measuring is: it has an ETA of its own
             bars.update(tasks[stage], completed=done, total=total, note=note)
 
         yield draw
@@ -91,6 +93,8 @@ class _LineProgress:
         import time
 
         now_s = time.monotonic()
+        if self._printed_s.get(stage) == float("inf") and done < total:  # begun again, as measuring is
+            del self._began[stage], self._printed_s[stage]
         began_s, done_before = self._began.setdefault(stage, (now_s, done))
         is_due = now_s - self._printed_s.get(stage, began_s) >= self._INTERVAL_S
         if not (is_due or (done >= total and self._printed_s.get(stage) != float("inf"))):
