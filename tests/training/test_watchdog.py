@@ -83,15 +83,18 @@ def test_a_collapse_stops_the_run_when_the_recipe_says_so_and_what_was_learned_i
 
 
 def test_the_command_line_s_evaluator_says_how_alike_its_answers_are(tiny_model, clips):
-    from vidtune.cli._evaluator import generated_metrics
+    from vidtune.cli._evaluator import GeneratedMetrics, generated_metrics
     from vidtune.data import DataConfig, load_samples
     from vidtune.media import SamplingConfig, read_frames
     from vidtune.models import load_model
 
     samples = load_samples(DataConfig(path=str(clips / "val.json"), videos=str(clips))).samples
     frames = [read_frames(clips / sample.video, SamplingConfig(num_frames=2)) for sample in samples]
-    found = generated_metrics(load_model(tiny_model, device="cpu"), samples, frames, 2)
+    told = []
+    evaluator = GeneratedMetrics(lambda stage, done, total, note="": told.append((stage, done, total)))
+    found = evaluator(load_model(tiny_model, device="cpu"), samples, frames, 2)
 
+    assert told[-1] == ("answer", len(samples), len(samples)), "writing answers takes longest, so it is told"
     assert 1 / len(samples) <= found[ANSWERS_ALIKE] <= 1
     assert set(found) <= set(generated_metrics.metric_names(samples))
 

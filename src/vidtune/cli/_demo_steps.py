@@ -159,11 +159,12 @@ def _train(pack: Path, run: RunDirectory, overrides: Sequence[str], progress: Pr
         # A small model gains little from a second thread and much from a second process.
         run_in_processes(train_arguments(recipe, run.path, [*paths, *overrides]), 2, prints_result=False)
         return
-    from vidtune.cli._evaluator import generated_metrics
+    from vidtune.cli._evaluator import GeneratedMetrics
     from vidtune.config import load_recipe
     from vidtune.training import TrainConfig, train
 
-    train(load_recipe(TrainConfig, recipe, [*paths, *overrides]), run, evaluator=generated_metrics, progress=progress)
+    evaluator = GeneratedMetrics(progress)
+    train(load_recipe(TrainConfig, recipe, [*paths, *overrides]), run, evaluator=evaluator, progress=progress)
 
 
 def _try_real_clip(training: RunDirectory) -> dict[str, str] | None:

@@ -80,7 +80,7 @@ def train(
     if nproc > 1:
         run_in_processes(arguments, nproc)
         return
-    from vidtune.cli._evaluator import generated_metrics
+    from vidtune.cli._evaluator import GeneratedMetrics, generated_metrics
     from vidtune.core.rundir import RunDirectory
     from vidtune.training import has_learned, is_main_process, load_train_recipe, overfit_config, overfit_verdict
     from vidtune.training import train as run_training
@@ -90,7 +90,8 @@ def train(
     if overfit:
         config = overfit_config(config, overfit)
     with progress_bar() as progress:
-        summary = run_training(config, run, evaluator=generated_metrics, dry_run=dry_run, progress=progress)
+        evaluator = GeneratedMetrics(progress)
+        summary = run_training(config, run, evaluator=evaluator, dry_run=dry_run, progress=progress)
     verdict = [overfit_verdict(summary)] if overfit and not dry_run else []
     if is_main_process():
         emit(summary.to_record(), as_json, "\n".join([summary.to_text(), *verdict]))

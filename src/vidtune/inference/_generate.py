@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
+from vidtune.core.progress import Progress, silent
 from vidtune.inference._config import GenerationConfig
 from vidtune.inference._engine import Engine
 from vidtune.inference._memory import BatchSize
@@ -21,6 +22,7 @@ def generate(
     *,
     batch_size: int = 32,
     num_top_logprobs: int = 0,
+    progress: Progress = silent,
 ) -> list[Generation]:
     """Answer ``requests`` in their order.
 
@@ -28,6 +30,7 @@ def generate(
     similar length together. Questions about the same frames (one ``FrameSet`` object) are answered together, and their
     clip is read once. What does not fit into memory is tried again in smaller numbers. In float32 the tokens are
     those of answering one by one. ``num_top_logprobs`` of the likeliest tokens are kept for each place of an answer.
+    ``progress`` is told as answers are finished.
 
     Raises:
         OutOfMemory: If one request alone does not fit.
@@ -43,4 +46,5 @@ def generate(
                 if not isinstance(outcome, Generation):
                     raise outcome
                 answers[index] = outcome
+            progress("answer", len(answers), len(requests))
     return [answers[index] for index in range(len(requests))]
