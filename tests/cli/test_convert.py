@@ -77,6 +77,26 @@ def test_a_format_that_is_only_read_is_split_into_one_that_is_written(tmp_path):
     assert read_dataset(tmp_path / "in_template_train.json").samples[0].meta["protocol"] == "surgvivqa"
 
 
+def test_parts_have_the_suffix_of_the_format_that_is_in_them(tmp_path):
+    record = {"messages": [{"role": "user", "content": "How?"}, {"role": "assistant", "content": "Well."}]}
+    records = [{**record, "videos": [f"{number}.mp4"]} for number in range(4)]
+    (tmp_path / "a.json").write_text(json.dumps(records), encoding="utf-8")
+    by_video = ("--set", "by=video", "--set", "ratios.train=0.5", "--set", "ratios.test=0.5")
+
+    run("split", tmp_path / "a.json", "--out", tmp_path / "parts", *by_video)
+
+    assert sorted(path.name for path in (tmp_path / "parts").iterdir()) == ["a_test.jsonl", "a_train.jsonl"]
+    for line in (tmp_path / "parts/a_test.jsonl").read_text(encoding="utf-8").splitlines():
+        assert json.loads(line)["split"] == "test"
+
+
+def test_a_file_in_the_way_that_is_no_text_is_not_written_over(tmp_path):
+    (tmp_path / "a.json").write_bytes(b"PAR1\xff\xfe")
+
+    with pytest.raises(BadUsage, match="already with other content"):
+        run("convert", FIXTURES / "mlvu/1_plotQA.json", "--out", tmp_path / "a.json")
+
+
 def test_stats_tell_types_and_licence(tmp_path):
     path = tmp_path / "in_template.jsonl"
     path.write_bytes((FIXTURES / "surgvivqa/in_template.jsonl").read_bytes())

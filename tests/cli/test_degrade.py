@@ -7,6 +7,7 @@ from tests.media.writing import write_clip
 
 from vidtune.cli._degrade import degrade
 from vidtune.cli._shell import run_guarded
+from vidtune.data import read_dataset
 from vidtune.media.corruption import corruptions
 
 
@@ -48,6 +49,21 @@ def test_damaged_copies_are_written_and_told(run, dataset, tmp_path):
         "temporal_blur_2.json",
     ]
     assert (out / "s.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_data_of_a_format_that_is_only_read_are_written_in_one_that_holds_them(run, tmp_path):
+    write_clip(tmp_path / "video0.mp4", num_frames=6)
+    about = {"videos": [{"video_id": "video0", "split": "test"}]}
+    captions = {"sentences": [{"video_id": "video0", "caption": "a man runs"}]}
+    (tmp_path / "test_videodatainfo.json").write_text(json.dumps({**about, **captions}), encoding="utf-8")
+
+    status, text, err = run(
+        tmp_path / "test_videodatainfo.json", "--out", tmp_path / "out", "--corrupt", "jpeg:1", "--json"
+    )
+
+    assert status == 0, err
+    written = read_dataset(json.loads(text)["files"]["jpeg_1"])
+    assert [(one.video, one.answer) for one in written] == [("jpeg_1/video0.mp4", "a man runs")]
 
 
 def test_a_broken_clip_exits_65_and_is_named(run, dataset, tmp_path):

@@ -15,7 +15,6 @@ if TYPE_CHECKING:
     from vidtune.data import Dataset, Sample, SoundsKept
 
 _BY_SUFFIX = {".json": "qved", ".jsonl": "messages", ".csv": "table"}
-_SUFFIXES = {"qved": ".json", "sharegpt": ".json", "messages": ".jsonl", "table": ".csv"}
 
 _format_option = click.option(
     "--format", "format_name", default="auto", show_default=True, help="Format of DATA; auto knows it by its keys."
@@ -74,7 +73,7 @@ def subset(path: str, out: str, ratios: tuple[float, ...], seed: int, format_nam
 
     For learning curves: --ratio 0.25 --ratio 0.5 --ratio 1 writes OUT/<name>_25.json, _50 and _100.
     """
-    from vidtune.data import read_dataset, take_subsets
+    from vidtune.data import read_dataset, suffix_of, take_subsets, target_of
 
     dataset = read_dataset(path, format=format_name)
     target = target_of(dataset)
@@ -104,7 +103,7 @@ def balance(
     """
     from collections import Counter
 
-    from vidtune.data import balance_classes, class_of, read_dataset
+    from vidtune.data import balance_classes, class_of, read_dataset, target_of
 
     if method not in ("under", "over"):
         raise click.UsageError(f"--method {method!r}: expected under or over.")
@@ -126,18 +125,6 @@ def balance(
     emit(record, as_json, "\n".join([head, *rows, f"Written to {out}.", *sound_notes([sounds])]))
 
 
-def suffix_of(target: str) -> str:
-    """Return the suffix that files of a format have."""
-    return _SUFFIXES.get(target, ".json")
-
-
-def target_of(dataset: Dataset) -> str:
-    """Return the data set's own format, or the one that holds anything where its own is only read."""
-    from vidtune.data import writable_formats
-
-    return dataset.format if dataset.format in writable_formats() else "qved"
-
-
 def write_new(dataset: Dataset, samples: Sequence[Sample], file: Path, target: str) -> SoundsKept:
     """Write samples of a data set to a file of their own; one that is there and says something else is not replaced."""
     from vidtune.core.errors import BadUsage
@@ -146,7 +133,7 @@ def write_new(dataset: Dataset, samples: Sequence[Sample], file: Path, target: s
     if target not in readers.names():
         raise BadUsage(f"no format {target!r}; known: {', '.join(readers.names())}.", "Name one of them.")
     kept, sounds = keep_sounds(samples, dataset.path.parent, file.parent)
-    if file.exists() and file.read_text(encoding="utf-8") != encode_dataset(kept, format=target):
+    if file.exists() and file.read_bytes() != encode_dataset(kept, format=target).encode():
         raise BadUsage(f"{file} is there already with other content.", "Choose another --out, or move it away.")
     write_dataset(kept, file, format=target)
     return sounds

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from vidtune.cli._cache import cache
-from vidtune.cli._convert import balance, convert, sound_notes, subset, suffix_of, target_of, write_new
+from vidtune.cli._convert import balance, convert, sound_notes, subset, write_new
 from vidtune.cli._degrade import degrade
 from vidtune.cli._shell import emit, json_option, progress_bar, set_option
 
@@ -188,9 +188,10 @@ def _read_all(paths: Sequence[str], format_name: str) -> list[Dataset]:
 
 def _write_parts(dataset: Dataset, result: SplitResult, out: Path) -> tuple[dict[str, Path], dict[str, SoundsKept]]:
     """Write a file per part; a file that is there and says something else is not replaced."""
+    from vidtune.data import suffix_of, target_of
+
     target = target_of(dataset)
-    suffix = dataset.path.suffix if target == dataset.format else suffix_of(target)
-    files = {name: out / f"{dataset.path.stem}_{name}{suffix}" for name in result.parts}
+    files = {name: out / f"{dataset.path.stem}_{name}{suffix_of(target)}" for name in result.parts}
     return files, {name: write_new(dataset, result.parts[name], file, target) for name, file in files.items()}
 
 

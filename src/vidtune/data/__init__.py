@@ -32,7 +32,15 @@ from vidtune.data._subtitles import (
     subtitles_seen,
 )
 from vidtune.data._videos import resolve_video
-from vidtune.data._write import encode_dataset, writable_formats, write_dataset, write_messages, write_qved
+from vidtune.data._write import (
+    encode_dataset,
+    suffix_of,
+    target_of,
+    writable_formats,
+    write_dataset,
+    write_messages,
+    write_qved,
+)
 from vidtune.data.readers import Reader, Writer, readers
 
 __all__ = [
@@ -99,8 +107,10 @@ __all__ = [
     "subtitles_before",
     "subtitles_between",
     "subtitles_seen",
+    "suffix_of",
     "swap_sides",
     "take_subsets",
+    "target_of",
     "thresholds_named",
     "writable_formats",
     "write_dataset",

@@ -1,7 +1,7 @@
 """A data set, damaged on purpose: every clip at every setting, as real files, with annotations that fit.
 
     OUT/<label>/<video>.mp4     the damaged clips, one folder for each damage
-    OUT/<label>.json            the samples of that damage, in the format they came in
+    OUT/<label>.json            the samples of that damage, in the format they came in or, if it is only read, in QVED's
     OUT/<sound>                 sound files that samples name, as they are
     OUT/degrade.jsonl           what was done to each clip, with hashes; an interrupted run continues from it
 
@@ -28,7 +28,7 @@ from vidtune.data._samples import Dataset, Sample
 from vidtune.data._sides import mirror_sample
 from vidtune.data._sound_source import find_sound_file, names_sound
 from vidtune.data._videos import resolve_video
-from vidtune.data._write import write_dataset
+from vidtune.data._write import suffix_of, target_of, write_dataset
 from vidtune.media import SoundMissing
 
 if TYPE_CHECKING:
@@ -224,8 +224,9 @@ def _write_samples(
         for sample in _as_said_of(named, dataset.samples)
         if sample.video in targets and (named.label, sample.video) not in failed
     ]
-    path = out / f"{named.label}{dataset.path.suffix}"
-    write_dataset(samples, path, format=dataset.format)
+    target = target_of(dataset)
+    path = out / f"{named.label}{suffix_of(target)}"
+    write_dataset(samples, path, format=target)
     return path
 
 

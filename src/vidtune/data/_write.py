@@ -11,8 +11,24 @@ from pathlib import Path
 from vidtune.core.durable import write_atomic
 from vidtune.core.errors import BadUsage, DataInvalid
 from vidtune.data._conversation import RESERVED_KEYS
-from vidtune.data._samples import Sample
+from vidtune.data._samples import Dataset, Sample
 from vidtune.data.readers import Writer, readers
+
+_SUFFIXES = {"qved": ".json", "sharegpt": ".json", "messages": ".jsonl", "table": ".csv"}
+
+
+def target_of(dataset: Dataset) -> str:
+    """Return the data set's own format, or the one that holds anything where its own is only read."""
+    return dataset.format if dataset.format in writable_formats() else "qved"
+
+
+def suffix_of(format: str) -> str:
+    """Return the suffix of the files that are written in a format.
+
+    The file that was read may have another: lines of JSON in a .json, JSON in a .parquet. Under such a name no other
+    program could read what is written.
+    """
+    return _SUFFIXES.get(format, ".json")
 
 
 def write_dataset(samples: Sequence[Sample], path: Path | str, *, format: str = "qved") -> None:
