@@ -1,4 +1,5 @@
 import os
+import unicodedata
 from pathlib import Path
 
 import pytest
@@ -43,6 +44,18 @@ def folder(tmp_path):
 )
 def test_a_video_is_found_as_written_flat_or_nested(folder, written, found):
     assert resolve_video(sample_of(written), folder) == folder / found
+
+
+@pytest.mark.parametrize(("on_disk", "written"), [("NFD", "NFC"), ("NFC", "NFD")])
+def test_a_name_whose_accents_are_coded_otherwise_on_disk_is_found(tmp_path, on_disk, written):
+    """A zip from macOS has its accents apart from their letters; whoever types the annotations does not."""
+    path = tmp_path / unicodedata.normalize(on_disk, "Übungen/Kniebeugé 1.mp4")
+    other = tmp_path / "b" / path.name
+    for file in (path, other):
+        file.parent.mkdir()
+        file.touch()
+
+    assert resolve_video(sample_of(unicodedata.normalize(written, "Übungen/Kniebeugé 1.mp4")), tmp_path) == path
 
 
 def test_an_absolute_path_that_exists_is_taken_as_written(folder, tmp_path):

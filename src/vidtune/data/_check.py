@@ -15,7 +15,7 @@ from vidtune.core.errors import VidtuneError
 from vidtune.core.hashing import sha256_file
 from vidtune.core.progress import Progress, silent
 from vidtune.data._leakage import LeakKind, find_leaks
-from vidtune.data._paths import clean_path, parent_name
+from vidtune.data._paths import clean_path, compose, parent_name
 from vidtune.data._probe import ProbedVideo, probe_videos
 from vidtune.data._probe_sound import ProbedSound, probe_sounds
 from vidtune.data._samples import Dataset, Sample
@@ -147,7 +147,10 @@ def _check_places(probed: Sequence[ProbedVideo], videos_root: Path) -> Iterable[
         if item.path is None:
             continue
         by_path.setdefault(item.path, []).append(clean_path(item.video))
-        if parent_name(item.video) not in ("", item.path.parent.name) and item.path.parent != videos_root:
+        if (
+            compose(parent_name(item.video)) not in ("", compose(item.path.parent.name))
+            and item.path.parent != videos_root
+        ):
             elsewhere.append(f"{item.video} -> {_below(item.path, videos_root)}")
     if elsewhere:
         message = f"{len(elsewhere)} video(s) were found in another folder than written: {_name(elsewhere)}"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import posixpath
+import unicodedata
 from collections.abc import Sequence
 
 VIDEO_SUFFIXES = frozenset({".mp4", ".mkv", ".webm", ".avi", ".mov", ".m4v", ".ts", ".mpg", ".mpeg", ".flv", ".wmv"})
@@ -22,6 +23,16 @@ def path_parts(written: str) -> tuple[str, ...]:
 def clean_path(written: str) -> str:
     """Return a written path in one spelling, so that two spellings of one clip compare equal."""
     return "/".join(path_parts(written))
+
+
+def compose(name: str) -> str:
+    r"""Return a name with every accent as a part of its letter (NFC): two spellings that look alike compare equal.
+
+    Example:
+        >>> compose("U\u0308bung") == "\u00dcbung"
+        True
+    """
+    return unicodedata.normalize("NFC", name)
 
 
 def without_suffix(path: str) -> str:

@@ -6,11 +6,11 @@ import difflib
 import os
 import time
 from functools import lru_cache
-from pathlib import Path, PurePosixPath
+from pathlib import Path, PurePath, PurePosixPath
 
 from vidtune.core.errors import VideoMissing
 from vidtune.data._findings import shorten
-from vidtune.data._paths import VIDEO_SUFFIXES, has_video_suffix, num_shared_tail
+from vidtune.data._paths import VIDEO_SUFFIXES, compose, has_video_suffix, num_shared_tail
 from vidtune.data._samples import Sample
 
 _MAX_NEAR_POOL = 2000
@@ -24,6 +24,8 @@ def resolve_video(sample: Sample, videos_root: Path | str) -> Path:
 
     Looked at, in this order: an absolute path as written; ``root/video``; ``root/basename``; the one file of that
     name anywhere below root. When several have the name, the one that shares most of the written folders is taken.
+    There an accent may be a character of its own or a part of its letter: a disk formatted by macOS has it otherwise
+    than a keyboard writes it.
     Many data sets name a clip by its id: a name without a video's suffix stands for the file of that stem, or for a
     folder of frames. A path with ``..`` is refused. An absolute path may lie outside root: whoever wrote the file named
     it in full.
@@ -75,7 +77,8 @@ class _VideoFolder:
         spellings = [written.name]
         if not has_video_suffix(written.name):
             spellings += [written.name + suffix for suffix in sorted(VIDEO_SUFFIXES)]
-        named_alike = [path for name in spellings for path in self._listed().get(name, []) if os.path.isfile(path)]
+        listed = self._listed()
+        named_alike = [path for name in spellings for path in listed.get(compose(name), []) if os.path.isfile(path)]
         if not named_alike:
             places = ", ".join(dict.fromkeys(str(path) for path in tried))
             near = self._near_names(written.name)
@@ -85,8 +88,10 @@ class _VideoFolder:
                 f"({sum(map(len, self._paths_by_name.values())):,} files).",
                 hint,
             )
-        most = max(num_shared_tail(path.parts, written.parts) for path in named_alike)
-        best = [path for path in named_alike if num_shared_tail(path.parts, written.parts) == most]
+        parts = _composed_parts(written)
+        shared = [num_shared_tail(_composed_parts(path), parts) for path in named_alike]
+        most = max(shared)
+        best = [path for path, count in zip(named_alike, shared, strict=True) if count == most]
         if len(best) > 1:
             names = ", ".join(shorten(str(path.relative_to(self.root)), _MAX_SHOWN) for path in best[:5])
             raise VideoMissing(
@@ -113,6 +118,10 @@ class _VideoFolder:
         return [shorten(near, _MAX_SHOWN) for near in difflib.get_close_matches(name, names, n=3, cutoff=0.7)]
 
 
+def _composed_parts(path: PurePath) -> tuple[str, ...]:
+    return tuple(map(compose, path.parts))
+
+
 def _with_suffix(tried: list[Path]) -> Path | None:
     """Return the first clip that is written without its suffix, or folder of frames; a file goes before a folder."""
     for path in tried:
@@ -132,7 +141,7 @@ def _holds_images(path: Path) -> bool:
 
 
 def _list_tree(root: Path) -> dict[str, list[Path]]:
-    """Return every file below root by its name; links to folders are followed, each folder once."""
+    """Return every file below root by its composed name; links to folders are followed, each folder once."""
     found: dict[str, list[Path]] = {}
     seen: set[tuple[int, int]] = set()
     for folder, subfolders, names in os.walk(root, followlinks=True):
@@ -143,5 +152,5 @@ def _list_tree(root: Path) -> dict[str, list[Path]]:
         seen.add((status.st_dev, status.st_ino))
         subfolders[:] = sorted(name for name in subfolders if not name.startswith("."))
         for name in sorted(names):
-            found.setdefault(name, []).append(Path(folder, name))
+            found.setdefault(compose(name), []).append(Path(folder, name))
     return found
