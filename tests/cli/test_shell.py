@@ -122,3 +122,14 @@ def test_a_run_in_which_most_clips_fail_keeps_its_records_and_does_not_exit_0(vi
     assert "error[bad_data]: 1 of 1 samples failed" in error
     assert '"code":"video_empty"' in (tmp_path / "out" / "predictions.jsonl").read_text()
     assert json.loads((tmp_path / "out" / "test_predictions.json").read_text())[0]["status"] == "error"
+
+
+@pytest.mark.parametrize("name", ["clinic #2", "a: b", "1e3", "null", "[x]"])
+def test_a_path_given_by_an_option_is_taken_as_written(vidtune, tmp_path, monkeypatch, name):
+    """In a recipe, and after --set, a value is YAML: there `clinic #2` is `clinic` and a comment."""
+    monkeypatch.chdir(tmp_path)
+
+    status, _, error = vidtune("predict", "--data", "a.json", "--videos", name)
+
+    assert status == 65
+    assert f"the video folder {name} is not there" in error

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from vidtune.cli._shell import emit
+from vidtune.cli._shell import as_overrides, emit
 
 if TYPE_CHECKING:
     from vidtune.inference.exports import Certificate, CertifyConfig
@@ -44,8 +44,7 @@ def build_certify_config(
         "num_samples": num_samples,
         "sampling.num_frames": num_frames,
     }
-    from_options = [f"{key}={value}" for key, value in values.items() if value is not None]
-    return load_recipe(CertifyConfig, None, [*from_options, *overrides])
+    return load_recipe(CertifyConfig, None, [*as_overrides(values), *overrides])
 
 
 def show(certificate: Certificate, as_json: bool, out: Path | None) -> None:

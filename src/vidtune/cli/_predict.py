@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from vidtune.cli._ensembling import asks_for_several, predict_ensemble, variant_options
-from vidtune.cli._shell import emit, json_option, progress_bar, set_option
+from vidtune.cli._shell import as_overrides, emit, json_option, progress_bar, set_option
 from vidtune.core.errors import BadData
 
 if TYPE_CHECKING:
@@ -89,8 +89,7 @@ def predict(
         "batch_size": settings["batch_size"],
         "model.device": settings["device"],
     }
-    from_options = [f"{key}={value}" for key, value in paths.items() if value is not None]
-    config = load_recipe(PredictConfig, Path(recipe) if recipe else None, [*from_options, *overrides])
+    config = load_recipe(PredictConfig, Path(recipe) if recipe else None, [*as_overrides(paths), *overrides])
     run = RunDirectory(Path(out) if out else _default_out(config))
     is_ensemble = asks_for_several(settings)
     if report:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, TypeVar
 
@@ -33,6 +33,17 @@ def set_option(command: CommandT) -> CommandT:
         metavar="KEY=VALUE",
         help="Override one setting, e.g. --set adapter.rank=16.",
     )(command)
+
+
+def as_overrides(values: Mapping[str, str | int | None]) -> list[str]:
+    """Return options that were given as overrides: each text as it is, whatever YAML makes of ``clinic #2`` or ``1e3``.
+
+    Args:
+        values: By setting; None where the option was not given.
+    """
+    import json
+
+    return [f"{key}={json.dumps(value, ensure_ascii=False)}" for key, value in values.items() if value is not None]
 
 
 def emit(record: dict[str, Any], as_json: bool, text: str) -> None:
