@@ -5,6 +5,7 @@ import sys
 
 import click
 import pytest
+from tests.data.writing import qved, write
 
 from vidtune.cli import cli
 from vidtune.cli._shell import run_guarded
@@ -133,3 +134,17 @@ def test_a_path_given_by_an_option_is_taken_as_written(vidtune, tmp_path, monkey
 
     assert status == 65
     assert f"the video folder {name} is not there" in error
+
+
+@pytest.mark.parametrize("out", ["in_the_way", "in_the_way/deeper", "x" * 300])
+def test_a_path_that_the_system_refuses_is_the_users_and_no_fault_of_ours(vidtune, tmp_path, out):
+    (tmp_path / "in_the_way").write_text("here before")
+    data = write(tmp_path / "d.json", [qved("0.mp4"), qved("1.mp4"), qved("2.mp4")])
+
+    status, _, error = vidtune("data", "split", data, "--out", tmp_path / out / "parts", "--set", "by=video")
+
+    assert status == 2
+    assert error.startswith("error[bad_usage]: ")
+    assert str(tmp_path / out) in error
+    assert "Check the path and its permissions" in error
+    assert len(error.splitlines()) == 1

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import sys
 from collections.abc import Callable, Iterator, Mapping
@@ -11,8 +12,11 @@ from typing import Any, TypeVar
 import click
 
 from vidtune.cli._processes import report_to_launcher, reports_to_launcher
-from vidtune.core.errors import Interrupted, VidtuneError
+from vidtune.core.errors import BadUsage, DiskFull, Interrupted, VidtuneError
 from vidtune.core.progress import Progress
+
+_NO_ROOM = (errno.ENOSPC, errno.EDQUOT)
+_REFUSALS = (errno.EACCES, errno.EPERM, errno.EROFS, errno.EEXIST, errno.ENOTDIR, errno.EISDIR, errno.ENAMETOOLONG)
 
 CommandT = TypeVar("CommandT", bound=Callable[..., Any])
 
@@ -139,13 +143,29 @@ def run_guarded(command: click.Command) -> int:
         # The reader of our stdout has gone (`vidtune … | head`): not an error, and nothing more can be said.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
-    except Exception as exc:  # the edge of the process: a bug of ours, said as one
+    except Exception as exc:  # the edge of the process: what the disk refused, or a bug of ours, said as one
         if wants_traceback:
             raise
+        refusal = _refusal_of(exc)
+        if refusal is not None:
+            return _report(refusal)
         reason = " ".join(f"{type(exc).__name__}: {exc}".split())
         remedy = "This is a fault of vidtune; run again with `vidtune --traceback …` and report what it prints."
         return _report(VidtuneError(f"{reason}.", remedy))
     return 0
+
+
+def _refusal_of(exc: Exception) -> VidtuneError | None:
+    """Return what the system refused to do with a path as the error that it is for a user; None for anything else."""
+    if not isinstance(exc, OSError) or exc.filename is None:
+        return None
+    path = os.fsdecode(exc.filename) if isinstance(exc.filename, bytes) else str(exc.filename)
+    reason = (exc.strerror or type(exc).__name__).lower()
+    if exc.errno in _NO_ROOM:
+        return DiskFull(f"{path}: {reason}.", "Free some space and run the same command again.")
+    if exc.errno in _REFUSALS:
+        return BadUsage(f"{path} cannot be used: {reason}.", "Check the path and its permissions, or choose another.")
+    return None
 
 
 def _report(error: VidtuneError) -> int:
