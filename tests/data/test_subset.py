@@ -114,6 +114,18 @@ def test_a_recording_whose_times_are_not_all_known_may_be_a_leak():
     assert kinds == ["recording", "subject"], "who is in another recording too is somebody known"
 
 
+def test_windows_of_a_table_have_a_place_in_time(tmp_path):
+    """Its cells are texts, numbers too."""
+    rows = [f"rec.mp4,{start_s}.0,{start_s + 2}.0,How?,Well.\n" for start_s in range(0, 16, 2)]
+    (tmp_path / "a.csv").write_text("video,start_s,end_s,question,answer\n" + "".join(rows))
+    config = SplitConfig(by="time", ratios={"train": 0.5, "test": 0.5}, guard=1.0)
+
+    result = split_dataset(read_dataset(tmp_path / "a.csv").samples, config)
+
+    assert [one.meta["start_s"] for one in result.parts["test"]] == ["10.0", "12.0", "14.0"]
+    assert [one.meta["start_s"] for one in result.left_out] == ["8.0"]
+
+
 def test_a_guard_without_time_and_windows_without_a_place_are_refused(samples):
     with pytest.raises((ConfigInvalid, ValueError), match="no effect with by='video'"):
         SplitConfig(by="video", guard=3)

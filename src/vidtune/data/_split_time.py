@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections.abc import Mapping, Sequence
-from typing import Literal, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 from vidtune.core.errors import DataInvalid
 from vidtune.data._paths import clean_path
@@ -68,10 +69,17 @@ def place_of(sample: Sample) -> Place | None:
         numbers = [int(match.group(1)) for match in found if match]
     if isinstance(numbers, list) and numbers and all(isinstance(number, int | float) for number in numbers):
         return Place(float(min(numbers)), float(max(numbers)), "frames")
-    start_s, end_s = meta.get("start_s"), meta.get("end_s")
-    if isinstance(start_s, int | float) and isinstance(end_s, int | float):
-        return Place(float(start_s), float(end_s), "seconds")
-    return None
+    start_s, end_s = _seconds(meta.get("start_s")), _seconds(meta.get("end_s"))
+    return None if start_s is None or end_s is None else Place(start_s, end_s, "seconds")
+
+
+def _seconds(value: Any) -> float | None:
+    """Return a number of seconds; a cell of a table has it as text."""
+    try:
+        seconds = float(value) if isinstance(value, int | float | str) else math.nan
+    except ValueError:
+        return None
+    return seconds if math.isfinite(seconds) else None
 
 
 def _cut_one(
