@@ -102,6 +102,19 @@ def test_doubts_about_content_are_warnings(healthy):
     assert report.level == "warn"
 
 
+def test_parts_of_a_recording_that_are_not_shown_alone_are_told(healthy):
+    parts = [qved("squats/1.mp4", "one", start_s=0, end_s=2), qved("squats/1.mp4", "two", start_s=2, end_s=4)]
+    # The stretch in which a clip shows its error is no part that is meant.
+    error = qved("squats/2.mp4", "squats - low", errors=["low"], start_s=1.0, end_s=1.5)
+
+    report = check_dataset(read_dataset(write(healthy, [*parts, error])), healthy.parent)
+
+    assert [finding.message.partition(":")[0] for finding in find(report, "windows", "warn")] == [
+        "2 samples about 1 recording(s) name parts by start_s and end_s, and are each shown with the whole recording"
+    ]
+    assert find(check_dataset(read_dataset(write(healthy, [error])), healthy.parent), "windows", "warn") == []
+
+
 def test_a_clip_taken_for_another_by_its_file_name_alone_is_told(healthy):
     folder = healthy.parent
     records = [qved("squats/1.mp4"), qved("planks/3.mp4", "planks - low"), qved("lunges/3.mp4", "lunges - deep")]

@@ -3,7 +3,7 @@
 from vidtune.data._answers import require_answers
 from vidtune.data._balance import balance_classes
 from vidtune.data._check import CheckReport, Finding, check_dataset
-from vidtune.data._clip_source import clip_source
+from vidtune.data._clip_source import clip_source, note_windows
 from vidtune.data._collect import CollectedClip, Collection, collect_clips
 from vidtune.data._config import DataConfig, load_samples
 from vidtune.data._degrade import DegradeSummary, degrade_dataset
@@ -93,6 +93,7 @@ __all__ = [
     "mirror_turns",
     "missing_sounds",
     "names_sound",
+    "note_windows",
     "probe_videos",
     "read_dataset",
     "read_subtitles",

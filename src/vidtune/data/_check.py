@@ -14,6 +14,7 @@ from typing import Any, Literal
 from vidtune.core.errors import VidtuneError
 from vidtune.core.hashing import sha256_file
 from vidtune.core.progress import Progress, silent
+from vidtune.data._clip_source import note_windows
 from vidtune.data._leakage import LeakKind, find_leaks
 from vidtune.data._paths import clean_path, compose, parent_name
 from vidtune.data._probe import ProbedVideo, probe_videos
@@ -93,6 +94,7 @@ def check_dataset(
         *_check_places(probed, Path(videos_root)),
         *_check_copies(probed),
         *_check_repeats(dataset.samples),
+        *(Finding("windows", "warn", note) for note in note_windows(dataset.samples)),
         *_check_leakage(dataset, against or {}),
         *_check_answers(dataset.samples, stats),
         *_check_labels(dataset, against or {}, stats),

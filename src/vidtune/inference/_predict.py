@@ -27,6 +27,7 @@ from vidtune.data import (
     Sample,
     load_samples,
     names_sound,
+    note_windows,
     resolve_video,
     show_subtitles,
 )
@@ -139,6 +140,7 @@ def predict_dataset(
             notes=[
                 *compare_with_training(config),
                 *_note_unanswered(samples),
+                *note_windows(samples),
                 *_note_sound(samples, list(records.values())),
                 *_note_subtitles(records.values()),
             ],

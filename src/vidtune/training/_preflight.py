@@ -10,7 +10,7 @@ from typing import Protocol, runtime_checkable
 from vidtune.config import load_recipe, salvage_recipe
 from vidtune.core.errors import ConfigInvalid, DataInvalid, DiskFull, VideoMissing, VidtuneError
 from vidtune.core.rundir import RunDirectory
-from vidtune.data import DataConfig, Sample, load_samples, missing_sounds, require_answers, resolve_video
+from vidtune.data import DataConfig, Sample, load_samples, missing_sounds, note_windows, require_answers, resolve_video
 from vidtune.models import family_of
 from vidtune.training._balance import group_of
 from vidtune.training._config import Grouping, TrainConfig
@@ -107,7 +107,7 @@ def _examine(config: TrainConfig, run: RunDirectory, evaluator: object | None) -
     findings += _check_trackers(config)
     of_model, trained_bytes = check_model(config)
     findings += of_model
-    notes = _find_leakage(train, held_out)
+    notes = [*_find_leakage(train, held_out), *note_windows([*train, *held_out])]
     if config.evaluation is not None and held_out:
         chosen = choose_subset(len(held_out), config.evaluation.limit, config.seed)
         held_out = tuple(held_out[index] for index in chosen)
