@@ -115,6 +115,17 @@ def test_parts_of_a_recording_that_are_not_shown_alone_are_told(healthy):
     assert find(check_dataset(read_dataset(write(healthy, [error])), healthy.parent), "windows", "warn") == []
 
 
+def test_subjects_of_some_samples_alone_are_a_warning(healthy):
+    """Intervals are clustered by subject only where every sample names one."""
+    (healthy.parent / "subjects.json").unlink()
+    write(healthy, [qved("squats/1.mp4", subject="p1"), qved("lunges/3.mp4", "lunges - low")])
+
+    report = check_dataset(read_dataset(healthy), healthy.parent)
+
+    assert [finding.items for finding in find(report, "subjects", "warn")] == [("lunges/3",)]
+    assert find(report, "subjects", "ok") == []
+
+
 def test_a_clip_taken_for_another_by_its_file_name_alone_is_told(healthy):
     folder = healthy.parent
     records = [qved("squats/1.mp4"), qved("planks/3.mp4", "planks - low"), qved("lunges/3.mp4", "lunges - deep")]

@@ -98,7 +98,7 @@ def check_dataset(
         *_check_leakage(dataset, against or {}),
         *_check_answers(dataset.samples, stats),
         *_check_labels(dataset, against or {}, stats),
-        *_check_subjects(stats),
+        *_check_subjects(dataset.samples, stats),
         *_check_questions(dataset, against or {}, stats),
     ]
     return CheckReport(dataset.path, tuple(findings), stats)
@@ -274,9 +274,16 @@ def _check_labels(dataset: Dataset, against: Mapping[str, Dataset], stats: Datas
         yield Finding("classes", "ok", f"{len(stats.labels)} classes, every sample has one.")
 
 
-def _check_subjects(stats: DatasetStats) -> Iterable[Finding]:
+def _check_subjects(samples: Sequence[Sample], stats: DatasetStats) -> Iterable[Finding]:
+    nameless = tuple(sample.sample_id for sample in samples if sample.subject is None)
     if stats.num_subjects == 0:
         yield Finding("subjects", "warn", "no sample names its subject: intervals will be clustered by video instead.")
+    elif nameless:
+        message = (
+            f"{len(nameless)} of {len(samples)} samples name no subject: intervals will be clustered by video, and a "
+            f"split cannot keep these people together: {_name(nameless)}"
+        )
+        yield Finding("subjects", "warn", message, nameless)
     else:
         yield Finding("subjects", "ok", f"{stats.num_subjects} subjects.")
 
