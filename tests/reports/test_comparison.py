@@ -165,6 +165,17 @@ def test_the_clearly_best_is_recommended(tmp_path):
     assert chosen.reasons == ("c has the highest Exercise Identification, and the others are clearly below it.",)
 
 
+def test_a_run_that_answered_easier_samples_does_not_lead(tmp_path):
+    pairs = [("c", "b"), ("c", "a"), ("b", "a")]
+    runs = write_runs(tmp_path, b={"num_scored": 9})  # c has the highest mean of its own
+
+    chosen = recommend(read_compared(runs, record_of("cba", pairs), tmp_path))
+
+    assert chosen.headline == "Take a."
+    told = "a has the highest Exercise Identification on the 10 samples that all runs answered"
+    assert chosen.reasons == (f"{told}, and the others are clearly below it.",)
+
+
 def test_of_runs_that_are_not_told_apart_the_cheapest_is_recommended(tmp_path):
     runs = write_runs(tmp_path)
     for run, factor in zip(runs, (3.0, 1.0, 2.0), strict=True):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from vidtune.reports._trust import check_name
@@ -11,8 +11,9 @@ from vidtune.reports.comparison._read import Compared
 
 RULE = (
     "1. A run that is unfinished or in which a trust check failed is set aside, unless that is all of them. "
-    "2. Of the others, the one with the highest mean of the leading score leads; every run that is not clearly below "
-    "it (the 95 % interval of the paired difference reaches 0) is taken as its equal. "
+    "2. Of the others, the one with the highest mean of the leading score, on the samples that all runs answered, "
+    "leads; every run that is not clearly below it (the 95 % interval of the paired difference reaches 0) is taken as "
+    "its equal. "
     "3. Of equals the cheapest is recommended: by mean time of a sample where the runs were timed on one kind of "
     "device, else by parameters, else the first one named. "
     "Equal here means that no difference was shown; with few groups that is easily so."
@@ -43,12 +44,12 @@ def recommend(compared: Compared) -> Recommendation:
         reasons.append("That would be all of them, so the rule goes on with all; none can be relied on yet.")
         sound = list(range(len(compared.names)))
     label = compared.metrics[metric]["label"]
-    best = max(sound, key=lambda at: float(compared.views[at].summaries[metric]["mean"]))
+    best = max(sound, key=lambda at: _lead(compared, at, sound, metric))
     equals = [at for at in sound if at == best or _is_equal(compared, at, best, metric)]
     if len(equals) == 1:
         below = len(sound) - 1
         others = f"the other{'s are' if below > 1 else ' is'} clearly below it" if below else "nothing else is left"
-        reasons.append(f"{compared.names[best]} has the highest {label}, and {others}.")
+        reasons.append(f"{compared.names[best]} has the highest {label}{_where(compared)}, and {others}.")
         chosen = best
     else:
         names = ", ".join(compared.names[at] for at in equals)
@@ -66,6 +67,19 @@ def _doubt(compared: Compared, at: int) -> str:
         return f"unfinished, {view.unfinished}"
     failed = [check_name(check) for check in view.metrics["trust"] if check["status"] == "fail"]
     return f"failed trust checks ({', '.join(failed)})" if failed else ""
+
+
+def _where(compared: Compared) -> str:
+    """Return on which samples runs are held against each other, where some of them answered others too."""
+    num_shared = len(compared.shared)
+    is_all = all(view.metrics["num_scored"] == num_shared for view in compared.views)
+    return "" if is_all else f" on the {num_shared:,} samples that all runs answered"
+
+
+def _lead(compared: Compared, at: int, others: Sequence[int], metric: str) -> float:
+    """Return by how much a run is above all others together, in pairs: its own mean may be of easier samples."""
+    pairs = (compared.pair(compared.names[other], compared.names[at], metric) for other in others if other != at)
+    return sum(pair.difference for pair in pairs if pair is not None)
 
 
 def _is_equal(compared: Compared, at: int, best: int, metric: str) -> bool:
