@@ -190,6 +190,19 @@ def test_of_runs_that_are_not_told_apart_the_cheapest_is_recommended(tmp_path):
     assert chosen.reasons[-1] == "Of these, b needs the least time a sample."
 
 
+def test_where_all_people_gain_the_same_the_test_says_that_the_difference_is_clear(tmp_path):
+    record = record_of("abc", CLEAR)
+    for pair in record["metrics"]["exercise_identification"]["pairs"]:
+        pair |= {"interval": {"low": None, "high": None}, "p_value": 0.0005}
+    compared = read_compared(write_runs(tmp_path), record, tmp_path)
+
+    write_comparison_reports([view.run for view in compared.views], record, tmp_path / "out")
+
+    assert recommend(compared).headline == "Take c."
+    markdown = (tmp_path / "out" / "report.md").read_text()
+    assert "| Exercise Identification | a | c | +20.0 points | none | \\< 0.001 | 0.030 | 10 | higher |" in markdown
+
+
 def test_a_run_that_fails_a_trust_check_is_set_aside(tmp_path):
     failing = {"trust": [{"check": "leakage", "status": "fail", "message": "leaks"}]}
 

@@ -7,6 +7,7 @@ from tests.reports.sample import write_comparison, write_run
 
 from vidtune.core.durable import RecordLog, read_json, write_json
 from vidtune.reports import _samples
+from vidtune.reports._charts import outcome
 from vidtune.reports._page import render_page
 from vidtune.reports._view import read_run
 
@@ -349,3 +350,10 @@ def test_why_there_is_no_interval_is_what_the_scoring_says(tmp_path, method, tol
     write_json(run.metrics, metrics)
 
     assert f"<dt>95 % interval</dt><dd>{told}</dd>" in render_page(read_run(run))
+
+
+@pytest.mark.parametrize(
+    ("difference", "p_value", "word"), [(0.5, 0.0005, "better"), (-0.5, 0.0005, "worse"), (0.5, 0.25, "not known")]
+)
+def test_a_difference_without_an_interval_is_named_by_its_test(difference, p_value, word):
+    assert outcome({"ci_low": None, "ci_high": None, "difference": difference, "p_value": p_value}) == word

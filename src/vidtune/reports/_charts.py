@@ -21,6 +21,7 @@ from vidtune.reports._view import RunView
 AXIS_PX = 200
 NUM_BINS = 20
 HISTOGRAM_PX = 90
+_LEVEL = 0.05
 
 _CAPTIONS = {
     "exercise": "How often the exercise was named right.",
@@ -94,9 +95,11 @@ def _change(pair: Mapping[str, Any], kind: str) -> str:
 
 
 def outcome(pair: Mapping[str, Any]) -> str:
-    """Return in one word what the interval of a paired difference allows to say."""
+    """Return in one word what the interval of a paired difference, or its test, allows to say."""
     if pair["ci_low"] is None:
-        return "not known"
+        # All groups differ alike: that leaves nothing to estimate an interval from, and the test still tells.
+        is_clear = pair["difference"] != 0 and pair["p_value"] is not None and pair["p_value"] <= _LEVEL
+        return ("better" if pair["difference"] > 0 else "worse") if is_clear else "not known"
     if pair["ci_low"] > 0:
         return "better"
     return "worse" if pair["ci_high"] < 0 else "no clear difference"

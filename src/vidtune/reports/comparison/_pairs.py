@@ -11,6 +11,8 @@ from typing import Any
 
 from vidtune.core.errors import DataInvalid
 
+_LEVEL = 0.05
+
 
 @dataclass(frozen=True)
 class Pair:
@@ -35,8 +37,10 @@ class Pair:
 
     @property
     def is_clear(self) -> bool:
-        """Whether the interval of the difference leaves out 0."""
-        return self.low is not None and self.high is not None and not self.low <= 0 <= self.high
+        """Whether the difference is told from 0, by its interval; by its test where all groups differ alike."""
+        if self.low is None or self.high is None:
+            return self.difference != 0 and self.p is not None and self.p <= _LEVEL
+        return not self.low <= 0 <= self.high
 
 
 @dataclass(frozen=True)

@@ -12,8 +12,8 @@ from vidtune.reports.comparison._read import Compared
 RULE = (
     "1. A run that is unfinished or in which a trust check failed is set aside, unless that is all of them. "
     "2. Of the others, the one with the highest mean of the leading score, on the samples that all runs answered, "
-    "leads; every run that is not clearly below it (the 95 % interval of the paired difference reaches 0) is taken as "
-    "its equal. "
+    "leads; every run that is not clearly below it (the 95 % interval of the paired difference reaches 0, or there is "
+    "none and p is above 0.05) is taken as its equal. "
     "3. Of equals the cheapest is recommended: by mean time of a sample where the runs were timed on one kind of "
     "device, else by parameters, else the first one named. "
     "Equal here means that no difference was shown; with few groups that is easily so."

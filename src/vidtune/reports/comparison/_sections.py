@@ -34,12 +34,10 @@ def build_sections(compared: Compared) -> list[Section]:
 
 
 def outcome(pair: Pair) -> str:
-    """Return in words what the interval of a difference allows to say of the second run."""
-    if pair.low is None or pair.high is None:
-        return "not known"
-    if not pair.is_clear:
-        return "no clear difference"
-    return "higher" if pair.difference > 0 else "lower"
+    """Return in words what the interval of a difference, or its test, allows to say of the second run."""
+    if pair.is_clear:
+        return "higher" if pair.difference > 0 else "lower"
+    return "not known" if pair.low is None or pair.high is None else "no clear difference"
 
 
 def _scores(compared: Compared) -> Section:
