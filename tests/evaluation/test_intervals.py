@@ -107,3 +107,22 @@ def test_a_comparison_says_which_premises_were_checked_and_what_came_out(tmp_pat
     told = next(one for one in record["verdict"]["sentences"] if one.startswith("What tests take for granted"))
     assert ("independent samples: holds" in told) is (num_subjects == 72)
     assert any("is found in 80% of cases with as many" in one for one in record["verdict"]["sentences"])
+
+
+def test_a_figure_of_some_answers_says_of_how_many_and_of_whom(tmp_path):
+    kinds = [make_record(number) for number in range(6)]
+    harm, fine = (next(one for one in kinds if one["meta"]["errors"] == errors) for errors in (["knee_valgus"], []))
+    records = [
+        (harm if number % 12 < 2 else fine)
+        | {"sample_id": f"clip{number}", "subject": f"s{number % 12}"}
+        | ({"prediction": "squats - fine"} if number % 3 == 0 else {})
+        for number in range(48)
+    ]
+
+    corpus = score_predictions(write_run(tmp_path, records).path, FAST).metrics["corpus"]
+
+    of_all, of_some = corpus["slot_exercise"], corpus["unsafe_miss_share"]
+    assert (of_all["num_scored"], of_all["num_clusters"]) == (48, 12)
+    assert (of_some["num_scored"], of_some["num_clusters"]) == (8, 2)
+    assert 0 < of_some["value"] < 1
+    assert of_some["interval_method"].startswith("none: 2 groups are too few")

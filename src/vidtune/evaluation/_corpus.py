@@ -29,9 +29,10 @@ class CorpusMetric(Protocol):
     """A metric of a set of answers.
 
     It may also have ``describe(rows_ns) -> dict[str, float]`` for numbers that sums do not give, such as a median;
-    those have no interval. ``settings``, as in ``SampleMetric``: the fields of ``ScoringContext`` that its numbers
-    depend on. And ``curves(texts, samples, context, rows_ns)`` for what is drawn and not printed, a
-    ``dict[str, list[dict[str, float]]]`` of points by the name of the curve.
+    those have no interval. ``rests_on(rows_ns) -> dict[str, NDArray[np.bool_]]`` for values that rest on a part of the
+    answers: on which, so that they are not said to be of all. ``settings``, as in ``SampleMetric``: the fields of
+    ``ScoringContext`` that its numbers depend on. And ``curves(texts, samples, context, rows_ns)`` for what is drawn
+    and not printed, a ``dict[str, list[dict[str, float]]]`` of points by the name of the curve.
     """
 
     @property
@@ -97,20 +98,27 @@ def corpus_block(
 
 def _rows_of(metric: CorpusMetric, rows_ns: Floats, clusters: Sequence[str], config: EvaluateConfig) -> dict[str, Any]:
     found = metric.values(rows_ns.sum(axis=0, keepdims=True))
-    num_clusters = len(set(clusters))
     drawn: Mapping[str, Floats] = {}
-    if num_clusters > 1:
+    if len(set(clusters)) > 1:
         totals_bs = bootstrap_totals(rows_ns, clusters, num_resamples=config.num_resamples, seed=config.seed)
         drawn = metric.values(totals_bs)
     values = {name: float(value[0]) for name, value in found.items() if np.isfinite(value[0])}
+    rests_on = getattr(metric, "rests_on", None)
+    parts = rests_on(rows_ns) if rests_on else {}
+    clusters_of = {
+        name: [
+            cluster for cluster, is_in in zip(clusters, parts.get(name, [True] * len(rows_ns)), strict=True) if is_in
+        ]
+        for name in found
+    }
     intervals = {
-        name: percentile_interval(drawn.get(name, np.zeros(0)), clusters, confidence=config.confidence)
+        name: percentile_interval(drawn.get(name, np.zeros(0)), clusters_of[name], confidence=config.confidence)
         for name in values
     }
     describe = getattr(metric, "describe", None)
     for name, number in (describe(rows_ns) if describe else {}).items():
         values[name] = float(number)
-        intervals[name] = Interval(None, None, "none: no function of sums", config.confidence)
+        intervals[name] = Interval(None, None, "none: a median or an area gets none", config.confidence)
     return {
         name: {
             "family": metric.label,
@@ -119,8 +127,8 @@ def _rows_of(metric: CorpusMetric, rows_ns: Floats, clusters: Sequence[str], con
             "ci_high": intervals[name].high,
             "confidence": config.confidence,
             "interval_method": intervals[name].method,
-            "num_scored": len(rows_ns),
-            "num_clusters": num_clusters,
+            "num_scored": len(clusters_of.get(name, clusters)),
+            "num_clusters": len(set(clusters_of.get(name, clusters))),
         }
         for name, value in values.items()
     }

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from vidtune.evaluation._corpus import Floats
 from vidtune.evaluation._predictions import Prediction
@@ -50,6 +51,10 @@ class ErrorLocalisation:
         for place, tolerance in enumerate(TOLERANCES_S, start=2):
             found[f"error_hit_within_{tolerance:g}_s"] = totals_bs[:, place] / count
         return found
+
+    def rests_on(self, rows_ns: Floats) -> dict[str, NDArray[np.bool_]]:
+        """Return the answers about clips that show an error at a known time."""
+        return dict.fromkeys(self.values(rows_ns[:1]), rows_ns[:, 0] > 0)
 
 
 def span_of(meta: Mapping[str, Any]) -> tuple[float, float] | None:

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from vidtune.evaluation._corpus import Floats
 from vidtune.evaluation._predictions import Prediction
@@ -56,6 +57,11 @@ class FeedbackSlotMeans:
         for place, name in enumerate(_RATES, start=2 * len(SLOTS)):
             found[name] = _ratio(totals_bs[:, place], num_safety if name == "unsafe_miss_share" else num_answers)
         return found
+
+    def rests_on(self, rows_ns: Floats) -> dict[str, NDArray[np.bool_]]:
+        """Return the answers that a slot applies to, and for unsafe misses those about what can do harm."""
+        found = {f"slot_{slot}": rows_ns[:, 2 * place + 1] > 0 for place, slot in enumerate(SLOTS)}
+        return found | dict.fromkeys(_RATES, rows_ns[:, -2] > 0) | {"unsafe_miss_share": rows_ns[:, -1] > 0}
 
 
 def _ratio(above: Floats, below: Floats) -> Floats:

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from vidtune.evaluation._corpus import Floats
 from vidtune.evaluation._predictions import Prediction
@@ -59,6 +60,13 @@ class MacroAccuracy:
             "accuracy_without_single_answer_types": np.divide(
                 totals_bs[:, -2], kept, out=np.full_like(kept, np.nan), where=kept > 0
             ),
+        }
+
+    def rests_on(self, rows_ns: Floats) -> dict[str, NDArray[np.bool_]]:
+        """Return the answers to questions of a known type, and those of types that have more than one answer."""
+        return {
+            "macro_accuracy": rows_ns[:, 1:-2:2].any(axis=1),
+            "accuracy_without_single_answer_types": rows_ns[:, -1] > 0,
         }
 
 
