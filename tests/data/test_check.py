@@ -71,8 +71,10 @@ def test_leakage_between_the_splits_inside_one_file_is_found(healthy):
 
 
 def test_a_recording_that_was_cut_by_time_is_a_warning(healthy):
-    parts = [("train", 0.0, 4.0), ("test", 5.0, 9.0)]
-    write(healthy, [qved("squats/1.mp4", split=name, start_s=start, end_s=end) for name, start, end in parts])
+    parts = [("train", 0.0, 4.0), ("test", 8.0, 12.0)]
+    write(
+        healthy, [qved("squats/1.mp4", split=name, video_start_s=start, video_end_s=end) for name, start, end in parts]
+    )
 
     report = check_dataset(read_dataset(healthy), healthy.parent)
 

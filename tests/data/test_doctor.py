@@ -89,7 +89,7 @@ def test_a_leak_is_found_by_looks_and_by_person(diagnosis):
 def test_recordings_cut_by_time_do_not_make_data_unhealthy(tmp_path):
     write_scene(tmp_path / "long.mp4", seed=1, size=SIZE)
     for name, start_s in (("train", 0.0), ("test", 0.5)):
-        write(tmp_path / f"{name}.json", [qved("long.mp4", start_s=start_s, end_s=start_s + 0.4)])
+        write(tmp_path / f"{name}.json", [qved("long.mp4", video_start_s=start_s, video_end_s=start_s + 0.2)])
 
     found = diagnose(collect_clips([tmp_path / "train.json", tmp_path / "test.json"]), tmp_path / "out", num_workers=1)
 

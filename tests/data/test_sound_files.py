@@ -74,7 +74,6 @@ def test_a_record_without_a_sound_has_none(tmp_path, nothing):
         (parts(audio_part(), audio_part()), "audio: found a list of 2, expected one sound file"),
         (parts({"type": "audio"}), "expected one sound file"),
         (parts(audio_part(audio_start="soon")), "audio_start_s: found the text 'soon', expected seconds"),
-        (parts({"type": "video", "video": "y.mp4", "video_start": 1}), "found a part of a video, expected a whole one"),
     ],
 )
 def test_a_sound_that_cannot_be_meant_is_told_with_its_field(tmp_path, record, told):

@@ -91,26 +91,30 @@ def test_times_of_one_recording_are_no_leak_but_are_told():
     windows = [window("a", n) for n in range(10)]
     people = [replace(one, subject="p1") for one in windows]
 
-    (leak,) = find_leaks({"train": people[:5], "test": people[5:]})
+    (leak,) = find_leaks({"train": people[:5], "test": people[6:]})
 
     assert (leak.kind, leak.key) == ("recording", "frames/a"), "and its person is not told once more"
     assert leak.to_text() == "other times of recording frames/a in test and train"
-    assert [leak.kind for leak in find_leaks({"train": windows[:6], "test": windows[5:]})] == ["video"], "one in both"
+    for train, test in ((windows[:6], windows[5:]), (windows[:5], windows[5:]), (windows[::4], windows[2::4])):
+        kinds = [leak.kind for leak in find_leaks({"train": train, "test": test})]
+        assert kinds == ["video"], "one in both, neighbours, in turn"
     nested = [replace(windows[0], meta={"frames": ["a_0", "a_300"]}), *windows[1:]]
     assert [leak.kind for leak in find_leaks({"train": nested[:1], "test": nested[1:]})] == ["video"]
 
 
 def test_a_recording_whose_times_are_not_all_known_may_be_a_leak():
     windows = [window("a", n) for n in range(4)]
-    in_seconds = replace(windows[3], meta={"start_s": 900.0, "end_s": 901.0})
+    in_seconds = replace(windows[3], meta={"video_start_s": 900.0})
+    named = [replace(one, meta={"start_s": 9.0 * n, "end_s": 9.0 * n + 1}) for n, one in enumerate(windows)]
     elsewhere = replace(window("b", 0), subject="p1")
 
     assert [leak.kind for leak in find_leaks({"train": windows[:3], "test": [in_seconds]})] == ["video"]
     assert [leak.kind for leak in find_leaks({"train": windows[:3], "test": [replace(windows[3], meta={})]})] == [
         "video"
     ]
+    assert [leak.kind for leak in find_leaks({"train": named[:2], "test": named[2:]})] == ["video"], "all is shown"
     people = [replace(one, subject="p1") for one in windows]
-    kinds = [leak.kind for leak in find_leaks({"train": people[:2], "test": [*people[2:], elsewhere]})]
+    kinds = [leak.kind for leak in find_leaks({"train": people[:2], "test": [*people[3:], elsewhere]})]
     assert kinds == ["recording", "subject"], "who is in another recording too is somebody known"
 
 

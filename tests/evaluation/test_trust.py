@@ -170,9 +170,9 @@ def test_clips_seen_in_training_are_a_leak(tmp_path):
 
 
 def test_recordings_seen_in_training_at_other_times_are_a_warning(tmp_path):
-    records = [make_record(n, meta={"start_s": 60.0, "end_s": 70.0}) for n in range(24)]
+    records = [make_record(n, meta={"video_start_s": 60.0}) for n in range(24)]
     path = write_training_data(tmp_path, records)
-    earlier = [{**sample, "start_s": 0.0, "end_s": 50.0} for sample in json.loads(path.read_text())]
+    earlier = [{**sample, "video_end_s": 20.0} for sample in json.loads(path.read_text())]
     path.write_text(json.dumps(earlier))
 
     finding = check(score(tmp_path / "run", records, reference=path), "leakage")

@@ -118,6 +118,26 @@ def test_the_model_begins_before_all_clips_are_read_and_keeps_questions_about_a_
     assert len(records_of(run)) == 24
 
 
+def test_of_a_recording_the_part_is_shown_about_which_something_is_asked(
+    tiny_folder: Path, tmp_path: Path, run: RunDirectory
+) -> None:
+    write_clip(tmp_path / "long.mp4", num_frames=40)  # 4 s
+    data = write_qved(tmp_path / "test.json", ["long.mp4"], num_questions=3)
+    parts = [{"video_end_s": 1.0}, {"video_start_s": 2.0, "video_end_s": 3.0}, {"video_start_s": 5.0}]
+    records = [{**record, **part} for record, part in zip(json.loads(data.read_text()), parts, strict=True)]
+    data.write_text(json.dumps(records))
+
+    predict_dataset(make_config(tiny_folder, data, tmp_path, save_strips=True), run)
+
+    first, second, outside = (records_of(run)[f"long.mp4#{index}"] for index in range(3))
+    assert first["frames"]["indices"] == [1, 3, 6, 8]
+    assert second["frames"]["indices"] == [21, 23, 26, 28]
+    assert (second["frames"]["start_s"], second["frames"]["end_s"]) == (2.0, 3.0)
+    assert second["frames"]["coverage"] == pytest.approx(1.0)
+    assert first["strip"] != second["strip"]
+    assert outside["error"]["code"] == "video_empty"
+
+
 def test_the_recipe_and_the_environment_are_in_the_run(config: PredictConfig, run: RunDirectory) -> None:
     predict_dataset(config, run)
 

@@ -11,6 +11,7 @@ from tests.media.clips_reference import CLIPS
 
 from vidtune.core.errors import VideoEmpty, VideoMissing, VideoTooLarge, VideoUnreadable
 from vidtune.media import (
+    ClipPart,
     FrameFolder,
     ReadLimits,
     SamplingConfig,
@@ -135,7 +136,20 @@ def test_a_part_of_a_clip_has_the_times_of_the_whole(source: Path) -> None:
     assert frameset.to_record()["end_s"] == 3.0
 
 
-@pytest.mark.parametrize(("start_s", "end_s"), [(4.0, None), (2.0, 2.0), (-1.0, 2.0)])
+@pytest.mark.parametrize("source", [CLIP, CLIP.read_bytes()])
+def test_a_part_of_a_recording_is_a_source_of_its_own(source: Path | bytes) -> None:
+    part = read_frames(ClipPart(source, 1.0, 3.0), FOUR)
+
+    assert np.array_equal(part.frames_thwc, read_frames(source, FOUR, start_s=1.0, end_s=3.0).frames_thwc)
+    assert (part.start_s, part.end_s) == (1.0, 3.0)
+
+
+def test_a_part_that_begins_where_the_clip_has_ended_has_no_frame() -> None:
+    with pytest.raises(VideoEmpty, match="the part from 4 s on is not in a clip of 4 s"):
+        read_frames(ClipPart(CLIP, 4.0, 6.0), FOUR)
+
+
+@pytest.mark.parametrize(("start_s", "end_s"), [(2.0, 2.0), (-1.0, 2.0)])
 def test_a_part_that_is_not_in_the_clip_is_refused(start_s: float, end_s: float | None) -> None:
     with pytest.raises(ValueError, match="is not in a clip of 4 s"):
         read_frames(CLIP, FOUR, start_s=start_s, end_s=end_s)

@@ -1,9 +1,11 @@
-"""Clips that are images of a folder, as SurgViVQA has them, are learned from like files."""
+"""Clips that are images of a folder, as SurgViVQA has them, and parts of recordings are learned from like files."""
 
 import numpy as np
 import pytest
 from PIL import Image
 from tests.data.test_benchmarks import FOLDER
+from tests.data.writing import qved, write
+from tests.media.writing import write_clip
 
 from vidtune.core.durable import RecordLog
 from vidtune.core.rundir import RunDirectory
@@ -45,3 +47,19 @@ def test_a_window_without_its_images_is_left_out_by_name(recipe, images, tmp_pat
 
     dropped = RecordLog(run.path / "dropped.jsonl").read()
     assert first.sample_id in {entry["sample_id"] for entry in dropped}
+
+
+def test_parts_of_one_recording_are_learned_from_as_clips_of_their_own(recipe, tmp_path):
+    write_clip(tmp_path / "long.mp4", num_frames=40, width=56, height=56)  # 4 s
+    records = [
+        {**qved("long.mp4", answer), "id": str(start_s), "video_start_s": start_s, "video_end_s": start_s + 1}
+        for start_s, answer in ((0, "squats - good"), (2, "lunges - low"), (6, "planks - good"))
+    ]
+    data = {"path": str(write(tmp_path / "train.json", records)), "videos": str(tmp_path)}
+    run = RunDirectory(tmp_path / "run")
+
+    summary = train(recipe(data=data, limits={"max_dropped_share": 0.9}, loop={"max_steps": 1}), run)
+
+    assert summary.num_samples == 2
+    dropped = RecordLog(run.path / "dropped.jsonl").read()
+    assert [(entry["sample_id"], entry["code"]) for entry in dropped] == [("6", "video_empty")]

@@ -122,7 +122,7 @@ class VideoUnreadable(BadData):
 
 
 class VideoEmpty(BadData):
-    """A file is empty, or a stream without a single frame."""
+    """A file is empty, a stream has no single frame, or a part begins where the clip has ended."""
 
     code = "video_empty"
 

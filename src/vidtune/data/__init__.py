@@ -3,7 +3,7 @@
 from vidtune.data._answers import require_answers
 from vidtune.data._balance import balance_classes
 from vidtune.data._check import CheckReport, Finding, check_dataset
-from vidtune.data._clip_source import clip_source, note_windows
+from vidtune.data._clip_source import clip_name, clip_source, note_windows
 from vidtune.data._collect import CollectedClip, Collection, collect_clips
 from vidtune.data._config import DataConfig, load_samples
 from vidtune.data._degrade import DegradeSummary, degrade_dataset
@@ -77,6 +77,7 @@ __all__ = [
     "check_dataset",
     "class_of",
     "clip_families",
+    "clip_name",
     "clip_source",
     "clips_of_two_sets",
     "collect_clips",

@@ -6,6 +6,7 @@ split. A warning is something to know when the score is read.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -14,7 +15,7 @@ from typing import Any, Literal
 from vidtune.core.errors import VidtuneError
 from vidtune.core.hashing import sha256_file
 from vidtune.core.progress import Progress, silent
-from vidtune.data._clip_source import note_windows
+from vidtune.data._clip_source import clip_name, note_windows
 from vidtune.data._leakage import LeakKind, find_leaks
 from vidtune.data._paths import clean_path, compose, parent_name
 from vidtune.data._probe import ProbedVideo, probe_videos
@@ -26,6 +27,7 @@ from vidtune.data._stats import DatasetStats, describe_dataset
 Level = Literal["ok", "warn", "error"]
 
 _MAX_NAMED = 3
+_END_TOLERANCE_S = 0.5
 _LARGE_IMBALANCE = 10
 _PLACEHOLDERS = {"no feedback available", "no feedback available.", "n/a", "none", "todo", "-"}
 
@@ -94,7 +96,7 @@ def check_dataset(
         *_check_places(probed, Path(videos_root)),
         *_check_copies(probed),
         *_check_repeats(dataset.samples),
-        *(Finding("windows", "warn", note) for note in note_windows(dataset.samples)),
+        *_check_windows(dataset.samples, durations_s),
         *_check_leakage(dataset, against or {}),
         *_check_answers(dataset.samples, stats),
         *_check_labels(dataset, against or {}, stats),
@@ -200,7 +202,7 @@ def _check_repeats(samples: Sequence[Sample]) -> Iterable[Finding]:
         # Windows of one recording are different clips.
         frames = sample.meta.get("frames")
         window = "|".join(map(str, frames)) if isinstance(frames, list) else ""
-        key = (sample.video + window, tuple(turn.text for turn in sample.prompt_turns))
+        key = (clip_name(sample) + window, tuple(turn.text for turn in sample.prompt_turns))
         by_question.setdefault(key, []).append(sample)
     repeated = [group for group in by_question.values() if len(group) > 1]
     same = [group for group in repeated if len({sample.answer for sample in group}) == 1]
@@ -212,6 +214,24 @@ def _check_repeats(samples: Sequence[Sample]) -> Iterable[Finding]:
         if groups:
             items = tuple(", ".join(sample.sample_id for sample in group) for group in groups)
             yield Finding("repeats", "warn", f"{len(groups)} clip(s) are {what}: {_name(items)}", items)
+
+
+def _check_windows(samples: Sequence[Sample], durations_s: Mapping[str, float]) -> Iterable[Finding]:
+    yield from (Finding("windows", "warn", note) for note in note_windows(samples))
+    outside, cut = [], []
+    for sample in samples:
+        duration_s = durations_s.get(sample.video, math.inf)
+        start_s, end_s = sample.meta.get("video_start_s", 0.0), sample.meta.get("video_end_s", 0.0)
+        if start_s >= duration_s:
+            outside.append(f"{sample.sample_id}: from {start_s:g} s of {duration_s:g} s")
+        elif end_s > duration_s + _END_TOLERANCE_S:
+            cut.append(f"{sample.sample_id}: to {end_s:g} s of {duration_s:g} s")
+    if outside:
+        message = f"{len(outside)} parts begin where their recording has ended: {_name(outside)}"
+        yield Finding("windows", "error", message, tuple(outside))
+    if cut:
+        message = f"{len(cut)} parts end after their recording, with which they are cut off: {_name(cut)}"
+        yield Finding("windows", "warn", message, tuple(cut))
 
 
 def _check_leakage(dataset: Dataset, against: Mapping[str, Dataset]) -> Iterable[Finding]:

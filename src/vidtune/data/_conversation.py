@@ -30,8 +30,8 @@ _ROLES: dict[str, Role] = {
     "assistant": "assistant",
     "system": "system",
 }
-SOUND_KEYS = frozenset({"audio", "audios", "audio_start_s", "audio_end_s"})
-"""Keys of a record about the sound file that it names besides its clip."""
+MEDIA_KEYS = frozenset({"video_start_s", "video_end_s", "audio", "audios", "audio_start_s", "audio_end_s"})
+"""Keys of a record about the part of its clip that is meant, and about the sound file that it names besides."""
 
 SPEAKERS: dict[Role, str] = {"user": "human", "assistant": "gpt", "system": "system"}
 """Who speaks, as LLaVA and ShareGPT write it."""
@@ -81,11 +81,11 @@ def build_sample(
     turns = _without_empty_answer(turns)
     if system:
         turns = (Turn("system", system), *turns)
-    sound = read_sound_keys(record, place)
-    if sound is None or not check_turns(turns, place):
+    media = read_media_keys(record, place)
+    if media is None or not check_turns(turns, place):
         return None
-    meta = {key: value for key, value in record.items() if key not in own_keys | _KNOWN_KEYS | SOUND_KEYS}
-    return Sample(sample_id, video, tuple(turns), split, subject, label, {**meta, **sound})
+    meta = {key: value for key, value in record.items() if key not in own_keys | _KNOWN_KEYS | MEDIA_KEYS}
+    return Sample(sample_id, video, tuple(turns), split, subject, label, {**meta, **media})
 
 
 def read_turns(
@@ -158,34 +158,47 @@ def read_video(value: Any, field: str, place: Place) -> str | None:
     return None
 
 
-def read_sound_keys(record: Mapping[str, Any], place: Place) -> dict[str, Any] | None:
-    """Return what a record says of its sound, as keys of a sample's meta; None after a report.
+def read_media_keys(record: Mapping[str, Any], place: Place) -> dict[str, Any] | None:
+    """Return what a record says of its clip's part and of its sound, as keys of a sample's meta; None after a report.
 
-    ``audio``, or ``audios`` as other trainers call it, names one file: a text, or a list of one. ``audio_start_s`` and
-    ``audio_end_s`` say which part of it is meant; without them, all of it.
+    ``video_start_s`` and ``video_end_s`` say which part of the clip is meant; without them, all of it. ``audio``, or
+    ``audios`` as other trainers call it, names one file: a text, or a list of one, and ``audio_start_s`` and
+    ``audio_end_s`` the part of it.
     """
+    sound = _read_sound_file(record, place)
+    parts = [_read_part(record, kind, place) for kind in ("video", "audio")]
+    if sound is None or None in parts:
+        return None
+    return {**sound, **(parts[0] or {}), **(parts[1] or {})}
+
+
+def _read_sound_file(record: Mapping[str, Any], place: Place) -> dict[str, Any] | None:
     named = [record[key] for key in ("audios", "audio") if key in record and record[key] not in (None, "", [], False)]
-    found: dict[str, Any] = {}
-    if named:
-        paths = [value if isinstance(value, list) else [value] for value in named]
-        if len(paths[0]) != 1 or paths[-1] != paths[0] or not isinstance(paths[0][0], str) or not paths[0][0].strip():
-            found_value = paths[0][0] if len(paths[0]) == 1 else named[0]
-            place.report("audio", found_value, "one sound file: its path, or a list of one path")
-            return None
-        path = check_path(paths[0][0], "audio", place)
-        if path is None:
-            return None
-        found["audio"] = path
-    part = {key: record[key] for key in ("audio_start_s", "audio_end_s") if record.get(key) is not None}
-    for key, value in part.items():
-        seconds = _seconds(value)
+    if not named:
+        return {}
+    paths = [value if isinstance(value, list) else [value] for value in named]
+    if len(paths[0]) != 1 or paths[-1] != paths[0] or not isinstance(paths[0][0], str) or not paths[0][0].strip():
+        found_value = paths[0][0] if len(paths[0]) == 1 else named[0]
+        place.report("audio", found_value, "one sound file: its path, or a list of one path")
+        return None
+    path = check_path(paths[0][0], "audio", place)
+    return None if path is None else {"audio": path}
+
+
+def _read_part(record: Mapping[str, Any], kind: str, place: Place) -> dict[str, float] | None:
+    start_key, end_key = f"{kind}_start_s", f"{kind}_end_s"
+    found: dict[str, float] = {}
+    for key in (start_key, end_key):
+        if record.get(key) is None:
+            continue
+        seconds = _seconds(record[key])
         if seconds is None:
-            place.report(key, value, "seconds from the beginning of the sound, 0 or more")
+            place.report(key, record[key], f"seconds from the beginning of the {kind}, 0 or more")
             return None
         found[key] = seconds
-    start_s = found.get("audio_start_s", 0.0)
-    if start_s >= found.get("audio_end_s", math.inf):
-        place.report("audio_end_s", record["audio_end_s"], f"more than audio_start_s, {start_s:g}")
+    start_s = found.get(start_key, 0.0)
+    if start_s >= found.get(end_key, math.inf):
+        place.report(end_key, record[end_key], f"more than {start_key}, {start_s:g}")
         return None
     return found
 

@@ -5,11 +5,12 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import pairwise
 from typing import Literal
 
 from vidtune.data._paths import clean_path, without_suffix
 from vidtune.data._samples import Sample
-from vidtune.data._split_time import Place, place_of
+from vidtune.data._split_time import Place, place_shown
 
 LeakKind = Literal["video", "recording", "augmentation", "subject"]
 """``recording``: parts hold different times of a video, which is what a split by time is."""
@@ -69,26 +70,29 @@ def find_leaks(splits: Mapping[str, Sequence[Sample]]) -> tuple[Leak, ...]:
 
 
 def _cut_by_time(videos: Collection[str], splits: Mapping[str, Sequence[Sample]]) -> set[str]:
-    """Return those of ``videos`` of which no two splits show the same time."""
+    """Return those of ``videos`` of which each split shows a stretch of its own."""
     places_of: dict[str, list[tuple[Place | None, str]]] = {video: [] for video in videos}
     for split, samples in splits.items():
         for sample in samples:
             if (video := clean_path(sample.video)) in places_of:
-                places_of[video].append((place_of(sample), split))
+                places_of[video].append((place_shown(sample), split))
     return {video for video, places in places_of.items() if _are_apart(places)}
 
 
 def _are_apart(places: Sequence[tuple[Place | None, str]]) -> bool:
-    """Whether all places are known, in one unit, and none touches one of another split."""
+    """Whether only parts are shown, in one unit, and between the stretches of two splits at least one part would fit.
+
+    Neighbours show nearly the same and have nearly always the same answer: a model that learned one remembers it.
+    """
     known = [(place, split) for place, split in places if place is not None]
     if len(known) < len(places) or len({place.unit for place, _ in known}) > 1:
         return False
-    reached: dict[str, float] = {}
-    for place, split in sorted(known):
-        if any(place.start <= end for other, end in reached.items() if other != split):
-            return False
-        reached[split] = max(place.end, reached.get(split, place.end))
-    return True
+    by_split: dict[str, list[Place]] = {}
+    for place, split in known:
+        by_split.setdefault(split, []).append(place)
+    stretches = sorted((min(parts).start, max(part.end for part in parts)) for parts in by_split.values())
+    gaps = [start - end for (_, end), (start, _) in pairwise(stretches)]
+    return min(gaps) > 0 and min(gaps) >= min(place.end - place.start for place, _ in known)
 
 
 def find_families(videos: Iterable[str]) -> dict[str, str]:

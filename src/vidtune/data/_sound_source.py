@@ -7,10 +7,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from vidtune.data._clip_source import clip_source
+from vidtune.data._clip_source import clip_name, clip_source
 from vidtune.data._config import DataConfig
 from vidtune.data._samples import Sample
-from vidtune.media import ReadLimits, Sound, SoundMissing, read_sound
+from vidtune.media import ClipPart, ReadLimits, Sound, SoundMissing, read_sound
 
 
 @dataclass(frozen=True)
@@ -58,7 +58,7 @@ def names_sound(sample: Sample) -> bool:
 def sound_name(sample: Sample) -> str:
     """Return what is heard of a sample as one text: the file that it names and the part of it, or else its clip."""
     if not names_sound(sample):
-        return sample.video
+        return clip_name(sample)
     part = [str(sample.meta.get(key)) for key in ("audio_start_s", "audio_end_s") if key in sample.meta]
     return " ".join([str(sample.meta["audio"]), *part])
 
@@ -79,7 +79,10 @@ def sound_source(sample: Sample, config: DataConfig) -> SoundSource | None:
     if config.sound == "named":
         return None
     clip = clip_source(sample, config.videos)
-    return SoundSource(clip, is_named=False) if isinstance(clip, Path) else None  # a folder of frames has no track
+    part = clip if isinstance(clip, ClipPart) else ClipPart(clip)
+    if not isinstance(part.source, Path):
+        return None  # a folder of frames has no track
+    return SoundSource(part.source, is_named=False, start_s=part.start_s, end_s=part.end_s)
 
 
 def named_sound(sample: Sample, folders: Sequence[Path]) -> SoundSource:

@@ -61,6 +61,16 @@ def cut_by_time(
 
 def place_of(sample: Sample) -> Place | None:
     """Return where in its recording a window is; None where nothing says it."""
+    start_s, end_s = _seconds(sample.meta.get("start_s")), _seconds(sample.meta.get("end_s"))
+    named = None if start_s is None or end_s is None else Place(start_s, end_s, "seconds")
+    return place_shown(sample) or named
+
+
+def place_shown(sample: Sample) -> Place | None:
+    """Return the part of its recording that a model is shown of a sample; None for all of it.
+
+    ``start_s`` and ``end_s`` say where something is and cut nothing.
+    """
     meta = sample.meta
     official = meta.get("official")
     numbers = meta.get("frame_numbers") or (official.get("frame_numbers") if isinstance(official, Mapping) else None)
@@ -69,8 +79,9 @@ def place_of(sample: Sample) -> Place | None:
         numbers = [int(match.group(1)) for match in found if match]
     if isinstance(numbers, list) and numbers and all(isinstance(number, int | float) for number in numbers):
         return Place(float(min(numbers)), float(max(numbers)), "frames")
-    start_s, end_s = _seconds(meta.get("start_s")), _seconds(meta.get("end_s"))
-    return None if start_s is None or end_s is None else Place(start_s, end_s, "seconds")
+    if meta.keys() & {"video_start_s", "video_end_s"}:
+        return Place(meta.get("video_start_s", 0.0), meta.get("video_end_s", math.inf), "seconds")
+    return None
 
 
 def _seconds(value: Any) -> float | None:

@@ -15,6 +15,8 @@ Every reader of a benchmark writes these, so that scoring knows one vocabulary a
     subtitle_path    the file of its subtitles, as the benchmark names it
     subtitle_start_s when the clip begins, on the clock of its subtitles; absent for 0
     subtitle_place   ``between`` where the benchmark puts subtitles between the frames; absent: before the question
+    video_start_s, video_end_s
+                     the part of its clip that is meant, and shown; absent for all of it
     audio            the sound file that goes with the clip, e.g. the question as it is spoken
     audio_start_s, audio_end_s
                      the part of it that is meant; absent for all of it

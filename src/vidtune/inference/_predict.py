@@ -25,6 +25,7 @@ from vidtune.core.rundir import RunDirectory
 from vidtune.data import (
     Dataset,
     Sample,
+    clip_name,
     load_samples,
     names_sound,
     note_windows,
@@ -177,7 +178,7 @@ class _Worker:
         """Answer ``samples`` and yield records as they are finished, once they are on disk."""
         window_size = _WINDOW_BATCHES * self._config.batch_size
         waiting: list[tuple[Clip, Request]] = []
-        last_question = {sample.video: place for place, sample in enumerate(samples)}
+        last_question = {clip_name(sample): place for place, sample in enumerate(samples)}
         with self._engine:
             for place, clip in enumerate(self._clips(samples, window_size)):
                 if clip.error is not None:
@@ -186,9 +187,9 @@ class _Worker:
                 waiting.append(self._put(clip))
                 self._engine.look_ahead(waiting)
                 if self._is_filling:
-                    complete = [one for one in waiting if last_question[one[0].sample.video] <= place]
+                    complete = [one for one in waiting if last_question[clip_name(one[0].sample)] <= place]
                     if self._is_worth_reading(complete):
-                        waiting = [one for one in waiting if last_question[one[0].sample.video] > place]
+                        waiting = [one for one in waiting if last_question[clip_name(one[0].sample)] > place]
                         if refused := self._advance(complete, only_read=True):
                             yield refused
                         waiting[:0] = complete

@@ -14,7 +14,7 @@ from vidtune.core.errors import TryAgain, VideoUnreadable, VidtuneError
 
 if TYPE_CHECKING:
     from vidtune.data import Sample, SoundSource, SubtitlesShown
-    from vidtune.media import FrameFolder, FrameSet
+    from vidtune.media import ClipPart, FrameFolder, FrameSet
 
 _MAX_WAITING_BYTES = 1 << 30
 _NUM_REMEMBERED = 4
@@ -22,9 +22,9 @@ _NUM_REMEMBERED = 4
 
 @dataclass(frozen=True)
 class Footage:
-    """What is to be read: a file or a folder of frames, and what is asked about it where the choice depends on that."""
+    """What is to be read: a clip or a part of one, and what is asked about it where the choice depends on that."""
 
-    source: Path | FrameFolder
+    source: Path | FrameFolder | ClipPart
     query: str | None = None
 
     sound: SoundSource | None = None

@@ -21,7 +21,7 @@ from vidtune.inference._generate import generate
 from vidtune.inference._loading import load_configured
 from vidtune.inference._predict import input_hashes, predict_dataset
 from vidtune.inference._request import Request
-from vidtune.media import probe_video
+from vidtune.media import ClipPart, probe_video
 
 if TYPE_CHECKING:
     from vidtune.models import LoadedModel
@@ -210,7 +210,8 @@ def _about_sound(samples: Sequence[Sample], videos: Path, *, has_heard: bool) ->
 def _has_sound(sample: Sample, videos: Path) -> bool:
     try:
         source = clip_source(sample, videos)
-        return isinstance(source, Path) and probe_video(source).has_audio
+        file = source.source if isinstance(source, ClipPart) else source
+        return isinstance(file, Path) and probe_video(file).has_audio
     except VidtuneError:
         return False  # its record says what is wrong with it
 

@@ -13,13 +13,14 @@ from vidtune.media._read import decode_at, packet_sizes, probe_video, read_frame
 from vidtune.media._sampling import Curve, SamplingConfig, Selection, Selector, selectors
 from vidtune.media._sheet import draw_sheet, write_sheet
 from vidtune.media._sound import Sound
-from vidtune.media._source import ClipSource
+from vidtune.media._source import ClipPart, ClipSource
 from vidtune.media._still_clip import FrameFolder
 from vidtune.media._strip import write_strip
 from vidtune.media.embedding import Embedder, embedders
 
 __all__ = [
     "Choice",
+    "ClipPart",
     "ClipSource",
     "ClipView",
     "Curve",

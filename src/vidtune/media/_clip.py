@@ -14,6 +14,7 @@ from typing import Literal, NamedTuple, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from vidtune.core.errors import VideoEmpty
 from vidtune.media._frameset import FrameSet, measure_coverage
 from vidtune.media._picture import Picture
 from vidtune.media._probe import VideoInfo
@@ -127,8 +128,13 @@ def part_of(duration_s: float, start_s: float, end_s: float | None) -> tuple[flo
     """Return the bounds of a part of a clip.
 
     Raises:
-        ValueError: If the part is empty or begins outside the clip.
+        VideoEmpty: If the clip ends before the part begins.
+        ValueError: If the part is empty or begins before the clip.
     """
+    if start_s >= duration_s:
+        raise VideoEmpty(
+            f"the part from {start_s:g} s on is not in a clip of {duration_s:g} s.", "Mend the times of the part."
+        )
     end_s = duration_s if end_s is None else min(end_s, duration_s)
     if not 0 <= start_s < end_s:
         raise ValueError(f"the part from {start_s:g} s to {end_s:g} s is not in a clip of {duration_s:g} s.")

@@ -18,7 +18,7 @@ from vidtune.media._frameset import FrameSet
 from vidtune.media._isolated_clip import walk_isolated
 from vidtune.media._limits import ReadLimits
 from vidtune.media._sampling import SamplingConfig, Selection, selectors
-from vidtune.media._source import ClipSource, opened_clip
+from vidtune.media._source import ClipPart, ClipSource, opened_clip
 from vidtune.media._walk import WalkedFrame, WantedWalk, walk_here
 
 if TYPE_CHECKING:
@@ -29,7 +29,7 @@ _BLIND_SELECTORS = ("uniform", "fps")
 
 
 def read_frames(
-    path: ClipSource,
+    path: ClipSource | ClipPart,
     sampling: SamplingConfig,
     *,
     limits: ReadLimits | None = None,
@@ -43,7 +43,8 @@ def read_frames(
     """Return the frames of a clip that ``sampling`` asks for.
 
     Args:
-        path: The video file; or its bytes, a folder of frames (``FrameFolder`` says more), frames in memory.
+        path: The video file; or its bytes, a folder of frames (``FrameFolder`` says more), frames in memory. A
+            ``ClipPart`` says which part of it is read, in place of ``start_s`` and ``end_s``.
         sampling: Which frames.
         limits: What the clip may cost.
         max_side_px: Scale frames down while decoding so that the longer side has at most this many pixels.
@@ -60,11 +61,13 @@ def read_frames(
     Raises:
         VideoMissing: If the file is not there.
         VideoUnreadable: If it is not a video, is truncated, or its data cannot be decoded.
-        VideoEmpty: If it has no bytes or no frame.
+        VideoEmpty: If it has no bytes or no frame, or ends before the part begins.
         VideoTooLarge: If it passes ``limits``.
         VideoTimeout: If it takes longer than ``limits.timeout_s``.
         VideoDecoderDied: If it ends the process that decodes it; only with ``limits.is_isolated``.
     """
+    if isinstance(path, ClipPart):
+        start_s, end_s, path = path.start_s, path.end_s, path.source
     limits = limits or ReadLimits()
     contract: dict[str, Any] = {
         "max_side_px": max_side_px,

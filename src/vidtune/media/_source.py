@@ -6,6 +6,7 @@ import os
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -23,6 +24,19 @@ from vidtune.media._video_clip import opened_video_clip
 ClipSource = Path | str | bytes | FrameFolder | FrameSet | NDArray[np.uint8] | list[NDArray[np.uint8]]
 """A video file, its bytes, a folder of frames, or frames in memory (an array (t, h, w, 3) or a list of (h, w, 3); 25 of
 them a second, unless they come as a ``FrameSet`` that says otherwise)."""
+
+
+@dataclass(frozen=True)
+class ClipPart:
+    """A part of a recording: a window about which something is asked."""
+
+    source: ClipSource
+    start_s: float = 0.0
+    """Seconds after the first frame."""
+
+    end_s: float | None = None
+    """None: to the end."""
+
 
 _BYTES_LABEL = "(a clip in memory)"
 

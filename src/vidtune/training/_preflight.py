@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,7 +11,16 @@ from typing import Protocol, runtime_checkable
 from vidtune.config import load_recipe, salvage_recipe
 from vidtune.core.errors import ConfigInvalid, DataInvalid, DiskFull, VideoMissing, VidtuneError
 from vidtune.core.rundir import RunDirectory
-from vidtune.data import DataConfig, Sample, load_samples, missing_sounds, note_windows, require_answers, resolve_video
+from vidtune.data import (
+    DataConfig,
+    Sample,
+    find_leaks,
+    load_samples,
+    missing_sounds,
+    note_windows,
+    require_answers,
+    resolve_video,
+)
 from vidtune.models import family_of
 from vidtune.training._balance import group_of
 from vidtune.training._config import Grouping, TrainConfig
@@ -20,6 +30,12 @@ from vidtune.training._tracking import check_tracker
 
 _MAX_SHOWN = 5
 _REMEDY = "Mend all of them; no weights were loaded."
+_SHARED = {
+    "video": "videos are in data and in eval_data: what is measured on them is memory.",
+    "recording": "recordings are in data and, at other times, in eval_data: new ones will be harder than measured.",
+    "augmentation": "clips have altered copies in data and in eval_data: what is measured on them is memory.",
+    "subject": "subjects are in data and in eval_data: new people will be harder than measured.",
+}
 
 
 @runtime_checkable
@@ -213,14 +229,5 @@ def _check_groups(config: TrainConfig, samples: tuple[Sample, ...]) -> list[str]
 
 def _find_leakage(train: tuple[Sample, ...], held_out: tuple[Sample, ...]) -> list[str]:
     """Say when the held-out samples are not held out; measuring on what was learned flatters."""
-    notes = []
-    shared_videos = {sample.video for sample in train} & {sample.video for sample in held_out}
-    if shared_videos:
-        notes.append(f"{len(shared_videos)} videos are in data and in eval_data: what is measured on them is memory.")
-    subjects = {sample.subject for sample in train if sample.subject}
-    shared_subjects = subjects & {sample.subject for sample in held_out if sample.subject}
-    if shared_subjects:
-        notes.append(
-            f"{len(shared_subjects)} subjects are in data and in eval_data: new people will be harder than measured."
-        )
-    return notes
+    counts = Counter[str](leak.kind for leak in find_leaks({"data": train, "eval_data": held_out}))
+    return [f"{counts[kind]} {what}" for kind, what in _SHARED.items() if counts[kind]]

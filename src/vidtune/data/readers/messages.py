@@ -36,8 +36,8 @@ class _Messages:
 
     def read_record(self, record: Mapping[str, Any], place: Place) -> Sample | None:
         inline: list[Any] = []
-        heard: dict[str, Any] = {}
-        turns = _read_messages(record, place, inline, heard)
+        found: dict[str, Any] = {}
+        turns = _read_messages(record, place, inline, found)
         key = "video" if "video" in record and "videos" not in record else "videos"
         written = record.get(key, ABSENT)
         if inline and isinstance(written, list | str):
@@ -49,7 +49,7 @@ class _Messages:
         if record.get("images"):
             place.report("images", record["images"], "none: a sample is one video, text and perhaps one sound file")
             return None
-        return build_sample({**record, **heard}, place, video=video, turns=turns, own_keys={key, "messages", "images"})
+        return build_sample({**record, **found}, place, video=video, turns=turns, own_keys={key, "messages", "images"})
 
     def to_record(self, sample: Sample) -> dict[str, Any]:
         fields = {"split": sample.split, "subject": sample.subject, "label": sample.label}
@@ -68,21 +68,21 @@ class _Messages:
 
 
 def _read_messages(
-    record: Mapping[str, Any], place: Place, videos: list[Any], heard: dict[str, Any]
+    record: Mapping[str, Any], place: Place, videos: list[Any], found: dict[str, Any]
 ) -> list[Turn] | None:
-    """Return the turns; what parts of the content name is added to ``videos`` and ``heard``."""
+    """Return the turns; what parts of the content name is added to ``videos`` and ``found``."""
     written = read_turns(record, "messages", ("role", "content"), _ROLES, place)
     if written is None:
         return None
     turns = []
     for role, content, field in written:
-        text = content if isinstance(content, str) else _read_parts(content, field, place, videos, heard)
+        text = content if isinstance(content, str) else _read_parts(content, field, place, videos, found)
         if text is not None:
             turns.append(Turn(role, strip_media_tags(text)))
     return turns if len(turns) == len(written) else None
 
 
-def _read_parts(content: Any, field: str, place: Place, videos: list[Any], heard: dict[str, Any]) -> str | None:
+def _read_parts(content: Any, field: str, place: Place, videos: list[Any], found: dict[str, Any]) -> str | None:
     if not isinstance(content, list) or not content:
         place.report(field, content, "text or a list of parts")
         return None
@@ -92,20 +92,22 @@ def _read_parts(content: Any, field: str, place: Place, videos: list[Any], heard
         if kind == "text" and isinstance(part.get("text"), str):
             texts.append(part["text"])
         elif kind in ("video", "video_url"):
-            if part.get("video_start") is not None or part.get("video_end") is not None:
-                place.report_text(f"{field}[{index}]", "a part of a video", "a whole one: cut it out first")
-                return None
             path = _named_file(part, "video")
             if path is not ABSENT:
                 videos.append(path)
+            found |= _part_of(part, "video")
         elif kind in ("audio", "audio_url"):
-            heard.setdefault("audio", []).append(_named_file(part, "audio"))
-            times = {"audio_start_s": part.get("audio_start"), "audio_end_s": part.get("audio_end")}
-            heard |= {key: value for key, value in times.items() if value is not None}
+            found.setdefault("audio", []).append(_named_file(part, "audio"))
+            found |= _part_of(part, "audio")
         else:
             place.report(f"{field}[{index}]", part, "a part of type text, video or audio")
             return None
     return "\n".join(texts)
+
+
+def _part_of(part: Mapping[str, Any], kind: str) -> dict[str, Any]:
+    times = {f"{kind}_start_s": part.get(f"{kind}_start"), f"{kind}_end_s": part.get(f"{kind}_end")}
+    return {key: value for key, value in times.items() if value is not None}
 
 
 def _named_file(part: Mapping[str, Any], kind: str) -> Any:

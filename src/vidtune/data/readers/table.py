@@ -14,7 +14,7 @@ from dataclasses import replace
 from typing import Any
 
 from vidtune.core.errors import DataInvalid
-from vidtune.data._conversation import SOUND_KEYS, check_turns, read_sound_keys
+from vidtune.data._conversation import MEDIA_KEYS, check_turns, read_media_keys
 from vidtune.data._findings import Place
 from vidtune.data._layouts import Table
 from vidtune.data._samples import Sample, Turn
@@ -41,10 +41,10 @@ class _Csv:
         question = str(cells.get("question") or CAPTION_QUESTION)
         known = {key: str(cells[key]) if key in cells else None for key in ("split", "subject", "label")}
         meta = {key: value for key, value in cells.items() if key not in {*_COLUMNS, *_ANSWERS}}
-        sound = read_sound_keys(meta, place)
-        if sound is None:
+        media = read_media_keys(meta, place)
+        if media is None:
             return None
-        meta = {**{key: value for key, value in meta.items() if key not in SOUND_KEYS}, **sound}
+        meta = {**{key: value for key, value in meta.items() if key not in MEDIA_KEYS}, **media}
         if isinstance(meta.get("references"), str):
             meta["references"] = [part.strip() for part in meta["references"].split(_DIVIDER) if part.strip()]
         if isinstance(cells.get("options"), str):

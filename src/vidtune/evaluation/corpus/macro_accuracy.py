@@ -65,7 +65,7 @@ class MacroAccuracy:
     def rests_on(self, rows_ns: Floats) -> dict[str, NDArray[np.bool_]]:
         """Return the answers to questions of a known type, and those of types that have more than one answer."""
         return {
-            "macro_accuracy": rows_ns[:, 1:-2:2].any(axis=1),
+            "macro_accuracy": rows_ns[:, 1:-2:2].sum(axis=1) > 0,
             "accuracy_without_single_answer_types": rows_ns[:, -1] > 0,
         }
 

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from vidtune.data import Sample
+from vidtune.data import Sample, clip_name
 from vidtune.inference._borrowing import borrow
 from vidtune.inference._condition import Condition
 
 
 def borrow_clips(samples: Sequence[Sample]) -> Mapping[str, Sample]:
-    """Return for each sample another one, of another video and with another answer."""
-    return borrow(samples, lambda sample: sample.video)
+    """Return for each sample another one, of another clip and with another answer."""
+    return borrow(samples, clip_name)
 
 
 CONDITION = Condition(

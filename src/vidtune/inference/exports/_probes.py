@@ -13,7 +13,7 @@ import yaml
 from vidtune.config import build_config
 from vidtune.core.errors import BadData, ConfigInvalid, DataInvalid
 from vidtune.core.rundir import RunDirectory
-from vidtune.data import DataConfig, load_samples, resolve_video
+from vidtune.data import DataConfig, clip_source, load_samples
 from vidtune.inference.exports._config import CertifyConfig
 from vidtune.media import SamplingConfig, read_frames
 
@@ -89,7 +89,7 @@ def _read(data: DataConfig, num_samples: int, sampling: SamplingConfig, max_side
         if len(probes) == num_samples:
             break
         try:
-            frames = read_frames(resolve_video(sample, data.videos), sampling, max_side_px=max_side_px)
+            frames = read_frames(clip_source(sample, data.videos), sampling, max_side_px=max_side_px)
         except BadData as exc:
             reasons.append(f"{sample.sample_id}: {exc.problem}")
             continue
