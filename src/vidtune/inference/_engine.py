@@ -94,6 +94,16 @@ class Engine(Generic[TicketT]):
         return bool(self._inside)
 
     @property
+    def num_inside(self) -> int:
+        """Answers in work."""
+        return len(self._inside)
+
+    @property
+    def can_grow(self) -> bool:
+        """Whether requests can join others that are in work: not with every kind of cache."""
+        return self._can_share
+
+    @property
     def has_room(self) -> bool:
         """Whether another request can join now."""
         return self._num_free() > 0
@@ -122,7 +132,9 @@ class Engine(Generic[TicketT]):
                 failed += self._join(joining, waiting)
                 joining = []
             self.look_ahead(waiting)
-            finished = self._run() if self._inside and not only_read else []
+            if only_read:
+                return failed
+            finished = self._run() if self._inside else []
             self._size.fits()
             return [*failed, *finished]
         except (RuntimeError, MemoryError) as exc:

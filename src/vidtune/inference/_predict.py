@@ -193,14 +193,15 @@ class _Worker:
                         if refused := self._advance(complete, only_read=True):
                             yield refused
                         waiting[:0] = complete
-                while len(waiting) >= window_size or _size_bytes(waiting) > _MAX_WINDOW_BYTES:
+                while len(waiting) + self._engine.num_inside >= window_size or _size_bytes(waiting) > _MAX_WINDOW_BYTES:
                     yield self._advance(waiting)
             while waiting or self._engine.is_busy:
                 yield self._advance(waiting)
 
     def _is_worth_reading(self, requests: Sequence[tuple[Clip, Request]]) -> bool:
         num_clips = len({clip_key(request) for _, request in requests})
-        return num_clips >= CLIPS_READ_TOGETHER or len(requests) >= self._config.batch_size
+        is_some = self._engine.can_grow and num_clips >= CLIPS_READ_TOGETHER
+        return is_some or len(requests) >= self._config.batch_size
 
     def _clips(self, samples: Sequence[Sample], num_ahead: int) -> Iterator[Clip]:
         if not self._showing.needs_frames:
