@@ -7,6 +7,7 @@ import shutil
 import socket
 from pathlib import Path
 
+import av
 import numpy as np
 import pytest
 from tests.media.clips_reference import CLIPS
@@ -123,6 +124,16 @@ def test_a_file_that_lost_its_end_is_not_taken_for_a_shorter_one(name: str, shar
     path = cut_file(CLIPS / name, tmp_path / name, share)
 
     with pytest.raises(VideoUnreadable, match="cut off|cannot be read"):
+        read_frames(path, FRAMES)
+
+
+def test_a_cut_avi_is_told_with_the_number_of_frames_that_its_header_has(tmp_path: Path) -> None:
+    """Where a few may be missing, the least that is asked for is no number of the file's."""
+    with av.open(str(CLIPS / "mpeg4.avi")) as container:
+        num_frames = container.streams.video[0].frames
+    path = cut_file(CLIPS / "mpeg4.avi", tmp_path / "cut.avi", 0.5)
+
+    with pytest.raises(VideoUnreadable, match=rf"cut off: \d+ of {num_frames} frames are there"):
         read_frames(path, FRAMES)
 
 

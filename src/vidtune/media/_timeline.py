@@ -292,13 +292,13 @@ def _check_whole(clip: ClipFile, container: InputContainer, stream: VideoStream,
         if packets.end_s < promised_s - tolerance_s:
             raise VideoUnreadable(f"{clip} is cut off: {packets.end_s:.2f} of {promised_s:.2f} s are there.", _REMEDY)
         return
-    num_promised = stream.frames
+    num_promised = num_needed = stream.frames
     if "mp4" in container.format.name.split(","):
         # Edit lists take samples out of the index but not out of the header's count.
-        num_promised = len(stream.index_entries)
+        num_promised = num_needed = len(stream.index_entries)
     elif container.format.name == "avi":
-        num_promised = int(num_promised * (1 - _DROPPED_SHARE))  # counts pictures that were dropped while recording
-    if packets.num_read < num_promised:
+        num_needed = int(num_promised * (1 - _DROPPED_SHARE))  # counts pictures that were dropped while recording
+    if packets.num_read < num_needed:
         raise VideoUnreadable(f"{clip} is cut off: {packets.num_read} of {num_promised} frames are there.", _REMEDY)
 
 
