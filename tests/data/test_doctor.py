@@ -256,3 +256,6 @@ def test_nothing_to_examine_is_named(tmp_path):
         collect_clips([tmp_path / "none.json"])
     with pytest.raises(BadData, match="holds no annotation file and no video"):
         collect_clips([tmp_path])
+    (tmp_path / "all.csv").write_text("video,question,answer\na.mp4,How?,Well.\n")
+    with pytest.raises(BadData, match=r"known at a glance \(but all.csv\) and no video .* Name the annotation file"):
+        collect_clips([tmp_path])

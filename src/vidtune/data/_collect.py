@@ -16,6 +16,8 @@ from vidtune.data._videos import resolve_video
 VIDEO_SUFFIXES = frozenset(
     ".mp4 .mov .m4v .mkv .webm .avi .ts .m2ts .mts .mpg .mpeg .flv .wmv .3gp .ogv .mxf .vob .asf".split()
 )
+_OTHER_SUFFIXES = frozenset({".json", ".jsonl", ".csv", ".tsv", ".txt", ".parquet"})
+_MAX_NAMED = 5
 _SPLITS = frozenset({"train", "val", "valid", "validation", "test", "dev", "eval"})
 _SIDE_FILES = frozenset(
     {"manifest.json", "subjects.json", "annotated_errors.json", "ground_truth.json", "rejected_videos.json"}
@@ -153,8 +155,12 @@ def _collect_folder(folder: Path) -> Collection:
         splits.setdefault(split, []).append(sample)
         clips.append(CollectedClip(video, path, None, (split,), label, None, 0))
     if not clips:
+        # Files of these kinds are told apart by more than a glance: one is examined when it is named.
+        others = [path.name for path in sorted(folder.iterdir()) if path.suffix.lower() in _OTHER_SUFFIXES]
+        found = f"annotation file that is known at a glance (but {', '.join(others[:_MAX_NAMED])})"
         raise BadData(
-            f"{folder} holds no annotation file and no video ({', '.join(sorted(VIDEO_SUFFIXES))}).",
+            f"{folder} holds no {found if others else 'annotation file'} and no video "
+            f"({', '.join(sorted(VIDEO_SUFFIXES))}).",
             "Name the annotation file, or the folder of the videos.",
         )
     named = {name: tuple(samples) for name, samples in splits.items()}
