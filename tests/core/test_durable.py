@@ -91,6 +91,15 @@ except DiskFull:
     assert sorted(os.listdir(tmp_path)) == ["log.jsonl"]
 
 
+def test_a_folder_that_refuses_a_file_is_told_of_that_file(tmp_path):
+    path = tmp_path / ("x" * 240 + ".json")  # the name while it is written is longer than a name may be
+
+    with pytest.raises(OSError, match="too long") as caught:
+        write_json(path, {})
+
+    assert caught.value.filename == str(path)
+
+
 @pytest.mark.parametrize("call", ["fsync", "replace"])
 def test_a_file_is_the_old_one_when_a_step_of_writing_fails(tmp_path, monkeypatch, call):
     path = tmp_path / "value.json"

@@ -30,7 +30,12 @@ def write_atomic(path: Path, content: bytes | str) -> None:
     """
     data = content.encode() if isinstance(content, str) else content
     path.parent.mkdir(parents=True, exist_ok=True)
-    handle, staged_name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".part")
+    try:
+        handle, staged_name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".part")
+    except OSError as exc:
+        exc.filename = str(path)  # and not the name that nobody gave
+        raise_if_disk_full(exc, path, len(data))
+        raise
     staged = Path(staged_name)
     try:
         with os.fdopen(handle, "wb") as file:
