@@ -128,6 +128,23 @@ def test_the_published_rule_and_ours_are_shown_to_disagree(tmp_path):
     assert "ours finds 16 right, the published rule (text before the first hyphen) 24" in found["message"]
 
 
+def test_classes_that_the_answers_call_otherwise_are_told_with_what_mends_it(tmp_path):
+    """Folders in one language and answers in another: every answer is wrong then, the reference answers too."""
+    names = {"squats": "Kniebeuge", "pushups": "Liegestuetz", "cat-cow pose": "Katze"}
+    records = [{**record, "label": names[record["label"]]} for record in map(make_record, range(24))]
+
+    metrics = score(tmp_path / "a", records)
+
+    found = check(metrics, "exercise_rules")
+    assert metrics["metrics"]["exercise_identification"]["mean"] == 0.0
+    assert found["status"] == "warn"
+    assert "24 of the reference answers would be wrong by ours" in found["message"]
+    assert "--set aliases.NAME=CLASS" in found["message"]
+    metrics = score(tmp_path / "b", records, aliases=names)
+    assert metrics["metrics"]["exercise_identification"]["mean"] == 1.0
+    assert "would be wrong" not in check(metrics, "exercise_rules")["message"]
+
+
 def write_training_data(folder, records):
     samples = [
         {

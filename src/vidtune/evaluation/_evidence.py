@@ -9,6 +9,7 @@ from typing import Any, Literal
 from vidtune.data import NearCopies
 from vidtune.evaluation._predictions import Prediction
 from vidtune.evaluation._reference import ReferenceSet
+from vidtune.metrics import ExerciseCatalogue
 
 Status = Literal["ok", "warn", "fail"]
 
@@ -44,6 +45,8 @@ class Evidence:
     """Clips of training and evaluation that show the same; None where the clips were not looked at."""
     not_looked: str = ""
     """Why they were not."""
+    catalogue: ExerciseCatalogue | None = None
+    """The exercises that answers can name."""
 
     @property
     def answered(self) -> list[Prediction]:

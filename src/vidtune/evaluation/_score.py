@@ -271,6 +271,7 @@ def _summarise(
         probe=probe,
         near_copies=looked[0],
         not_looked=looked[1],
+        catalogue=context.catalogue,
     )
     pack = find_pack(file.run)
     frames = frames_block(answered)

@@ -8,11 +8,13 @@ from typing import Any
 from vidtune.evaluation._aggregate import is_clearly_above
 from vidtune.evaluation._agreement import is_right
 from vidtune.evaluation._evidence import Evidence, Finding
+from vidtune.evaluation._predictions import Prediction
 from vidtune.evaluation._slices import always_answered_alike, headline_row
 
 _LARGE_SPREAD = 0.05
 _MANY_ALIKE_AND_WRONG = 0.1
 _MEMORY_ABOVE_PRIOR = 0.1
+_MANY_WRONG_REFERENCES = 0.05
 
 
 def check_blind_prior(evidence: Evidence) -> Finding | None:
@@ -115,7 +117,24 @@ def check_exercise_rules(evidence: Evidence) -> Finding | None:
         f"Two rules for the exercise agree on {len(pairs) - differing:,} of {len(pairs):,} answers: "
         f"ours finds {ours} right, the published rule (text before the first hyphen) {theirs}."
     )
+    unnamed = _references_that_are_wrong(evidence)
+    if len(unnamed) > _MANY_WRONG_REFERENCES * len(pairs):
+        message += (
+            f" {len(unnamed):,} of the reference answers would be wrong by ours, e.g. {unnamed[0].answer!r:.60} of a "
+            f"sample of class {unnamed[0].label!r}: label samples as their answers name the exercise, or say what its "
+            "other name is with --set aliases.NAME=CLASS."
+        )
+        return Finding("exercise_rules", "warn", message)
     return Finding("exercise_rules", "warn" if differing > 0.05 * len(pairs) else "ok", message)
+
+
+def _references_that_are_wrong(evidence: Evidence) -> list[Prediction]:
+    """Return the samples whose own reference answer does not name their class: no answer of that kind can be right."""
+    catalogue = evidence.catalogue
+    if catalogue is None:
+        return []
+    labelled = [sample for sample in evidence.answered if sample.label in catalogue.classes]
+    return [sample for sample in labelled if catalogue.identify(sample.answer) != sample.label]
 
 
 def check_scorers(evidence: Evidence) -> Finding | None:
