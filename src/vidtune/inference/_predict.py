@@ -104,7 +104,6 @@ def predict_dataset(
         num_done_before = len(records)
         num_expected = len(records) + len(todo)
         num_finished = len(samples) - len(todo)
-        progress(_STAGE, num_finished, len(samples))
         began_s = time.perf_counter()
         batch_size = None
         if todo:
@@ -113,6 +112,8 @@ def predict_dataset(
             check_inputs(run, input_hashes(config, dataset), loaded)
             progress("load model", 1, 1, describe_loading(loaded))
             note_expected(run, num_expected)
+            # Only now: an ETA that counts the time of loading is wrong for as long as few are answered.
+            progress(_STAGE, num_finished, len(samples))
             began_s = time.perf_counter()
             with (
                 _threads(config, loaded.device),
@@ -128,6 +129,7 @@ def predict_dataset(
             note_peak_memory(run, str(loaded.device))
         else:
             note_expected(run, num_expected)
+            progress(_STAGE, num_finished, len(samples))
         wall_s = time.perf_counter() - began_s
         draw_gates(run)
         write_json(run.predictions_compat, qved_predictions(samples, records))
