@@ -463,3 +463,24 @@ def test_every_trust_check_has_a_name_for_people():
 
     assert len(found) > 10
     assert found <= set(_CHECK_NAMES)
+
+
+def test_intervals_are_called_by_the_confidence_that_they_have(tmp_path):
+    run, base = write_run(tmp_path / "run"), write_run(tmp_path / "base")
+    write_comparison(run, base)
+    metrics = read_json(run.metrics)
+    for row in metrics["metrics"].values():
+        row["confidence"] = 0.99
+    write_json(run.metrics, metrics)
+
+    write_reports(run)
+
+    told = [run.report_html.read_text(), (run.path / "report.md").read_text()]
+    told += [(run.path / "tables" / f"{name}.tex").read_text() for name in ("scores", "corpus", "groups", "exercises")]
+    book = openpyxl.load_workbook(run.report_xlsx)
+    told += [" ".join(str(cell.value) for row in book[name] for cell in row) for name in ("Summary", "Trust")]
+    assert all("99 % interval" in one.replace("\\", "") for one in told)
+    of_scores = told[0][: told[0].index('id="quality"')].replace("\u00a0", " ")
+    of_comparison = of_scores[of_scores.index('id="comparison"') : of_scores.index('id="scores"')]
+    assert "95 % interval" in of_comparison
+    assert "95 % interval" not in of_scores.replace(of_comparison, "")

@@ -137,6 +137,6 @@ def score_and_report(
     if baseline is not None:
         if not baseline.metrics.exists():
             score_predictions(baseline.path, config, progress=progress)
-        compare_runs(baseline, run)
+        compare_runs(baseline, run, config)
     write_reports(run, baseline=baseline, progress=progress)
     return result

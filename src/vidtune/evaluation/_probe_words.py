@@ -54,7 +54,7 @@ def probe_verdict(record: Mapping[str, Any]) -> dict[str, Any]:
         found = [rows[metric, one["condition"]] for one in done if (metric, one["condition"]) in rows]
         label = found[0]["metric_label"]
         brackets = (
-            f" In brackets {found[0]['confidence']:.0%} intervals of the loss."
+            f" In brackets {100 * found[0]['confidence']:g}% intervals of the loss."
             if metric == lead and any(map(_bounds, found))
             else ""
         )
@@ -89,7 +89,7 @@ def probe_text(record: Mapping[str, Any]) -> str:
     same = {one["condition"]: one.get("same_answers") for one in record["conditions"]}
     for metric in record["leading"]:
         found = [row for row in record["rows"] if row["metric"] == metric]
-        confidence = f"{found[0]['confidence']:.0%} interval"
+        confidence = f"{100 * found[0]['confidence']:g}% interval"
         lines += ["", f"{found[0]['metric_label']:24}{'n':>6}{'score':>8}{'real':>8}{'gain':>8}   {confidence:18} same"]
         for row in found:
             low, high = row["interval"]

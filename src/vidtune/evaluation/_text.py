@@ -85,7 +85,7 @@ def _score_lines(rows: dict[str, Any]) -> list[str]:
         return []
     row = next(iter(rows.values()))
     with_memory = any("nearest_training" in row["baselines"] for row in rows.values())
-    confidence = f"{row['confidence']:.0%} interval"
+    confidence = f"{100 * row['confidence']:g}% interval"
     title = f"{'':40}{'mean':>8}   {confidence:18}{'without looking':>16}"
     lines = ["", title + f"{'from memory':>13}" * with_memory]
     for row in rows.values():

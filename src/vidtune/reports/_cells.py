@@ -102,6 +102,16 @@ def interval(low: float | None, high: float | None, kind: str, method: str = "")
     return f"{number(low, kind)} to {number(high, kind)}"
 
 
+def interval_title(confidence: float) -> str:
+    """Return what intervals of a confidence are called.
+
+    Example:
+        >>> interval_title(0.95), interval_title(0.999)
+        ('95 % interval', '99.9 % interval')
+    """
+    return f"{100 * confidence:g} % interval"
+
+
 def signed_interval(low: float | None, high: float | None, kind: str) -> str:
     """Return the interval of a difference, or that there is none.
 

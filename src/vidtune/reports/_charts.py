@@ -21,7 +21,6 @@ from vidtune.reports._view import RunView
 AXIS_PX = 200
 NUM_BINS = 20
 HISTOGRAM_PX = 90
-_LEVEL = 0.05
 
 _CAPTIONS = {
     "exercise": "How often the exercise was named right.",
@@ -63,7 +62,7 @@ def score_card(view: RunView, name: str, summary: Mapping[str, Any]) -> dict[str
         "value": shown,
         "interval": bounds,
         "has_interval": summary["ci_low"] is not None,
-        "aria": f"{summary['label']}: {shown}, 95 % interval {bounds}",
+        "aria": f"{summary['label']}: {shown}, {view.interval_title} {bounds}",
         "end": end,
         "mean": x_of(summary["mean"], end),
         "low": x_of(summary["ci_low"], end),
@@ -98,7 +97,11 @@ def outcome(pair: Mapping[str, Any]) -> str:
     """Return in one word what the interval of a paired difference, or its test, allows to say."""
     if pair["ci_low"] is None:
         # All groups differ alike: that leaves nothing to estimate an interval from, and the test still tells.
-        is_clear = pair["difference"] != 0 and pair["p_value"] is not None and pair["p_value"] <= _LEVEL
+        is_clear = (
+            pair["difference"] != 0
+            and pair["p_value"] is not None
+            and pair["p_value"] <= 1 - pair.get("confidence", 0.95)
+        )
         return ("better" if pair["difference"] > 0 else "worse") if is_clear else "not known"
     if pair["ci_low"] > 0:
         return "better"

@@ -38,7 +38,7 @@ def _draw_scores(view: RunView) -> Any:
     if not rows:
         return None
     labels = [f"{plain_label(row['label'])} (n = {row['num_scored']})" for row in rows]
-    figure, axes = _whiskers(labels, rows, "mean", 0.5)
+    figure, axes = _whiskers(labels, rows, "mean", 0.5, view.interval_title)
     blind = [row["baselines"].get("blind_prior", {}).get("mean") for row in rows]
     _mark(axes, blind, "o", SOFT, "without looking (best constant answer)")
     if view.comparison:
@@ -55,7 +55,7 @@ def _draw_classes(view: RunView, name: str, block: Mapping[str, Any]) -> Any:
     if not rows:
         return None
     labels = [f"{plain_label(class_text(row['label']))} ({row['correct']}/{row['n']})" for row in rows]
-    figure, axes = _whiskers(labels, rows, "accuracy", 0.32)
+    figure, axes = _whiskers(labels, rows, "accuracy", 0.32, view.interval_title)
     if view.baseline:
         known = view.baseline.metrics.get("classification", {}).get(name, {}).get("per_class", [])
         before = {row["label"]: row["accuracy"] for row in known}
@@ -136,7 +136,9 @@ def _values(view: RunView, field: str) -> list[float]:
     return [row.scores[field] for row in view.rows if row.scores.get(field) is not None]
 
 
-def _whiskers(labels: Sequence[str], rows: Sequence[Mapping[str, Any]], key: str, row_in: float) -> tuple[Any, Any]:
+def _whiskers(
+    labels: Sequence[str], rows: Sequence[Mapping[str, Any]], key: str, row_in: float, called: str
+) -> tuple[Any, Any]:
     """Return a figure of one row each: the mean as a dot, its interval as a bar."""
     figure, axes = begin(7, row_in * len(rows) + 1.4)
     axes.spines["left"].set_visible(False)
@@ -149,7 +151,7 @@ def _whiskers(labels: Sequence[str], rows: Sequence[Mapping[str, Any]], key: str
         if row["ci_low"] is not None:
             bounds = [row["ci_low"], row["ci_high"]]
             axes.plot(bounds, [at, at], color=INK, linewidth=5, alpha=0.35, solid_capstyle="round")
-    axes.plot([row[key] for row in rows], range(len(rows)), "o", color=INK, label="mean and 95 % interval")
+    axes.plot([row[key] for row in rows], range(len(rows)), "o", color=INK, label=f"mean and {called}")
     return figure, axes
 
 

@@ -98,7 +98,8 @@ def sheet_name(title: str) -> str:
 
 def _write_comparison(book: Book, view: RunView) -> None:
     comparison = view.comparison or {}
-    titles = ["Score", comparison["a"], comparison["b"], "Difference", "95 % interval", "p", "Better", "Worse", "Pairs"]
+    called = view.comparison_interval_title
+    titles = ["Score", comparison["a"], comparison["b"], "Difference", called, "p", "Better", "Worse", "Pairs"]
     widths = [38.0, 22.0, 22.0, 18.0, 28.0, 10.0, 10.0, 10.0, 10.0]
     sheet = book.add_sheet("Comparison", list(zip(titles, widths, strict=True)))
     at = 1
@@ -134,7 +135,7 @@ def _write_trust(book: Book, view: RunView) -> None:
     for summary in view.summaries.values():
         kind = summary["kind"]
         bounds = interval(summary["ci_low"], summary["ci_high"], kind, summary["interval_method"])
-        how = f"{number(summary['mean'], kind)}, 95 % interval {bounds}, n = {summary['num_scored']}"
+        how = f"{number(summary['mean'], kind)}, {view.interval_title} {bounds}, n = {summary['num_scored']}"
         lines.append((summary["label"], "", f"{how}; {summary['interval_method']}."))
     for at, line in enumerate(lines, start=1):
         book.write_texts(sheet, at, line, widths)

@@ -6,7 +6,15 @@ from typing import Any
 
 from vidtune.metrics import BARS
 from vidtune.reports._book import Book
-from vidtune.reports._cells import baseline_label, cell_text, corpus_rows, group_rows, interval, title_case
+from vidtune.reports._cells import (
+    baseline_label,
+    cell_text,
+    corpus_rows,
+    group_rows,
+    interval,
+    interval_title,
+    title_case,
+)
 from vidtune.reports._judged import read_judged
 from vidtune.reports._tables import KNOWN_SCORES
 from vidtune.reports._view import RunView
@@ -99,7 +107,8 @@ class Summary:
     def _beside(self, name: str, summary: Any) -> None:
         """Write the interval and what the score must be seen against."""
         kind = summary["kind"]
-        self._line("95 % interval", interval(summary["ci_low"], summary["ci_high"], kind, summary["interval_method"]))
+        bounds = interval(summary["ci_low"], summary["ci_high"], kind, summary["interval_method"])
+        self._line(interval_title(summary.get("confidence", 0.95)), bounds)
         scale, unit = (100, " (%)") if kind == "proportion" else (1, "")
         pair = self._view.pair(name)
         if pair:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 from typing import Any
 
 from vidtune.reports._cells import (
@@ -22,10 +23,13 @@ from vidtune.reports._view import RunView
 KNOWN_SCORES = ("bert_similarity", "meteor", "rouge_l")
 """The text scores of the QVED pipeline, in its order."""
 
-_SCORES = ("Score", "Mean", "95 % interval", "Without looking", "n", "Failed")
-_CORPUS = ("Family", "Metric", "Value", "95 % interval", "n")
-_GROUPS = ("By", "Group", "Mean", "95 % interval", "n")
-_CLASSES = ("Right", "n", "Share", "95 % interval")
+_INTERVAL = "interval"
+"""Stands for what the intervals of the run are called."""
+
+_SCORES = ("Score", "Mean", _INTERVAL, "Without looking", "n", "Failed")
+_CORPUS = ("Family", "Metric", "Value", _INTERVAL, "n")
+_GROUPS = ("By", "Group", "Mean", _INTERVAL, "n")
+_CLASSES = ("Right", "n", "Share", _INTERVAL)
 _TIMES = ("Stage", "Mean", "Median", "Std dev", "Least", "Most")
 _STAGES = (
     ("read_s", "Reading frames (s)"),
@@ -42,13 +46,15 @@ def run_tables(view: RunView) -> list[Grid]:
     found.append(_grid("corpus", "Over the whole set", _CORPUS, corpus_rows(view.metrics.get("corpus") or {})))
     found.append(_grid("groups", "By group", _GROUPS, group_rows(view.metrics)))
     if view.comparison:
-        header = ("Score", view.comparison["a"], view.comparison["b"], "Difference", "95 % interval", "p", "Pairs")
+        title = view.comparison_interval_title
+        header = ("Score", view.comparison["a"], view.comparison["b"], "Difference", title, "p", "Pairs")
         found.append(_grid("comparison", "Before and after", header, _pair_rows(view)))
     for name, block in view.blocks.items():
         title, noun = class_words(name)
         file = "exercises" if name == "exercise" else f"by-{name.replace('_', '-')}"
         found.append(_grid(file, title, (noun, *_CLASSES), _class_rows(block["per_class"])))
     found.append(_grid("timing", "Time per sample", _TIMES, timing_rows(view)))
+    found = [grid if grid.name == "comparison" else replace(grid, header=_titled(grid.header, view)) for grid in found]
     return [grid for grid in found if grid.rows or grid.name == "scores"]
 
 
@@ -74,6 +80,10 @@ def timing_rows(view: RunView) -> Iterable[list[str]]:
 
 def _grid(name: str, title: str, header: Iterable[str], rows: Iterable[Iterable[str]]) -> Grid:
     return Grid(name, title, tuple(header), tuple(tuple(row) for row in rows))
+
+
+def _titled(header: Iterable[str], view: RunView) -> tuple[str, ...]:
+    return tuple(view.interval_title if name == _INTERVAL else name for name in header)
 
 
 def _score_rows(view: RunView) -> Iterable[list[str]]:

@@ -10,10 +10,13 @@ from typing import Any
 from vidtune.core.durable import RecordLog, read_json
 from vidtune.core.errors import BadData, DataInvalid
 from vidtune.core.rundir import RunDirectory
+from vidtune.reports._cells import interval_title
 from vidtune.reports._missing import describe_unfinished, find_missing, metrics_of_stopped, num_expected
 from vidtune.reports._records import Record, read_records
 
 _SCHEMA = 1
+_CONFIDENCE = 0.95
+"""Of intervals, where nothing says another."""
 
 
 class NotScored(BadData):
@@ -128,6 +131,16 @@ class RunView:
         return str(self.comparison["a"]) if self.comparison else None
 
     @property
+    def interval_title(self) -> str:
+        """What the intervals of this run are called, by the confidence that it was scored with."""
+        return _interval_title(self.summaries)
+
+    @property
+    def comparison_interval_title(self) -> str:
+        """What the intervals of the comparison are called."""
+        return _interval_title(self.comparison["metrics"] if self.comparison else {})
+
+    @property
     def blocks(self) -> Mapping[str, Mapping[str, Any]]:
         """Results by class: ``exercise`` and whatever else was classified; each with per_class and confusion."""
         found: dict[str, Mapping[str, Any]] = dict(self.metrics.get("classification") or {})
@@ -218,6 +231,10 @@ def read_run(run: RunDirectory, baseline: RunDirectory | None = None, *, unscore
         environment=environment,
         missing=tuple(missing),
     )
+
+
+def _interval_title(rows: Mapping[str, Mapping[str, Any]]) -> str:
+    return interval_title(next((row["confidence"] for row in rows.values() if "confidence" in row), _CONFIDENCE))
 
 
 def _by_id(records: Sequence[Record]) -> dict[str, Record]:

@@ -49,7 +49,7 @@ def draw_scores(compared: Compared) -> Any:
     _name_rows(axes, [plain_label(str(summary["label"])) for summary in metrics.values()])
     end = axis_end([row[key] for row in _summaries(compared, metrics) for key in ("mean", "ci_high")])
     axes.set_xlim(-0.02 * end, 1.02 * end)
-    axes.set_xlabel(f"mean and 95 % interval, 0 to {end}")
+    axes.set_xlabel(f"mean and {compared.interval_title}, 0 to {end}")
     return finish(figure, axes)
 
 
@@ -176,7 +176,7 @@ def draw_pareto(compared: Compared) -> Any:
         axes.set_xlim(0, 1.15 * max(values) or 1)
         axes.set_ylim(-0.02 * end, 1.02 * end)
     label = plain_label(str(compared.metrics[compared.leading]["label"]))
-    grid[0][0].set_ylabel(f"{label},\nmean and 95 % interval", fontsize=8)
+    grid[0][0].set_ylabel(f"{label},\nmean and {compared.interval_title}", fontsize=8)
     return finish(figure, grid[0][0], 3)
 
 

@@ -51,6 +51,11 @@ class Compared:
         """Samples without an answer, by run."""
         return tuple(int(view.metrics["num_errors"]) for view in self.views)
 
+    @property
+    def interval_title(self) -> str:
+        """What the intervals of each run's own means are called; all that there are, where runs differ in it."""
+        return " or ".join(sorted({view.interval_title for view in self.views}))
+
     def pair(self, a: str, b: str, metric: str) -> Pair | None:
         """Return a comparison whichever way round it was made; its difference is of b against a."""
         for one in self.pairs:

@@ -49,7 +49,7 @@ def _scores(compared: Compared) -> Section:
             counts = (str(found["num_scored"]), str(view.metrics["num_errors"]))
             rows.append((summary["label"], name, number(found["mean"], kind), bounds, *counts))
             spans.append(Span(found["mean"], found["ci_low"], found["ci_high"]))
-    header = ("Score", "Run", "Mean", "95 % interval", "n", "Failed")
+    header = ("Score", "Run", "Mean", compared.interval_title, "n", "Failed")
     grid = Grid("scores", "Mean of each run", header, tuple(rows), tuple(spans), "Mean and interval")
     return Section(
         name="scores",

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from vidtune.metrics import wilson_interval
-from vidtune.reports._cells import interval, percent
+from vidtune.reports._cells import interval, interval_title, percent
 from vidtune.reports._grid import Grid, Section, Span
 from vidtune.reports._plot import INK, begin, finish
 from vidtune.reports._view import RunView
@@ -71,7 +71,11 @@ def _errors(view: RunView) -> list[str]:
     found = []
     for name, row in (view.metrics.get("corpus") or {}).items():
         if name == "calibration_error":
-            bounds = "" if row["ci_low"] is None else f" (95 % interval {row['ci_low']:.3f} to {row['ci_high']:.3f})"
+            bounds = (
+                ""
+                if row["ci_low"] is None
+                else f" ({interval_title(row.get('confidence', 0.95))} {row['ci_low']:.3f} to {row['ci_high']:.3f})"
+            )
             found.append(f"{name.replace('_', ' ').capitalize()}: {row['value']:.3f}{bounds}, n = {row['num_scored']}.")
     return found
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from vidtune.reports._cells import number, p_value, percent, signed, signed_interval
+from vidtune.reports._cells import interval_title, number, p_value, percent, signed, signed_interval
 from vidtune.reports._grid import Grid, Section, Span
 from vidtune.reports._view import RunView
 from vidtune.reports.sections._evidence import about_other_predictions, bounds_of, number_of, read_folder, rows_of
 
 ORDER = 5
-_HEADER = ("Condition", "n", "Groups", "Score", "Real clip", "Gain of the real clip", "95 % interval", "p")
+_HEADER = ("Condition", "n", "Groups", "Score", "Real clip", "Gain of the real clip")
 _CONDITIONS = ("Condition", "Takes away", "State", "n", "Failed", "Same answers")
 
 
@@ -57,7 +57,7 @@ def _metric_tables(view: RunView, name: str, rows: list[Mapping[str, Any]]) -> l
         Grid(
             name=f"probe-{name}-{metric}",
             title=str(found[0].get("metric_label") or view.summaries.get(metric, {}).get("label", metric)),
-            header=_HEADER,
+            header=(*_HEADER, interval_title(number_of(found[0].get("confidence")) or 0.95), "p"),
             rows=tuple(_row(row) for row in found),
             spans=tuple(_span(row) for row in found),
             span_title="Score (dot), real clip (ring)",
