@@ -201,6 +201,16 @@ def test_a_score_that_rises_with_sharpness_is_found_with_n_and_interval(tmp_path
     assert "n = 60" in told
 
 
+def test_from_clips_of_a_few_people_no_dependence_on_quality_is_told(tmp_path):
+    run = write_run(tmp_path / "run", num_samples=60, num_errors=0)
+    write_strips(run, lambda number: 40 if number % 2 else 4)
+
+    (told,) = [note for note in sections(run)["quality"].notes if note.startswith("Sharpness")]
+
+    assert "95 % interval none" in told
+    assert told.endswith("not known: 4 groups are too few.")
+
+
 def test_a_quality_report_of_the_clips_goes_before_the_small_pictures(tmp_path):
     run = write_run(tmp_path / "run", num_samples=30, num_errors=0)
     lines = [f"squats,{number:04}.mp4,640,{360 + number},100,{50 + number},0.5" for number in range(30)]

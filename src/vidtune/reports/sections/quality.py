@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from vidtune.metrics import Interval, bootstrap_totals, mean_interval
+from vidtune.metrics import Interval, bootstrap_totals, mean_interval, percentile_interval
 from vidtune.reports._cells import interval, number, signed, signed_interval
 from vidtune.reports._charts import axis_end
 from vidtune.reports._grid import Grid, Section, Span
@@ -118,7 +118,8 @@ def _trend(title: str, low_word: str, high_word: str, scored: list[tuple[float, 
     told = f"{signed(slope, kind)} {ends} (95 % interval {signed_interval(bounds.low, bounds.high, kind)}, "
     told += f"n = {len(scored):,})"
     if bounds.low is None or bounds.high is None:
-        return f"{title}: {told}; not known."
+        why = bounds.method.removeprefix("none: ").partition(";")[0]
+        return f"{title}: {told}; not known: {why}."
     if bounds.low <= 0 <= bounds.high:
         return f"{title}: no clear dependence; {told}."
     return f"{title}: the score {'rises' if slope > 0 else 'falls'}; {told}."
@@ -133,11 +134,8 @@ def _slope(scored: list[tuple[float, float, str]]) -> tuple[float, Interval]:
     clusters = [cluster for _, _, cluster in scored]
     rows_ns = np.stack([np.ones_like(ranks), ranks, scores, ranks * scores, ranks**2], axis=1)
     slope = float(_rise(rows_ns.sum(axis=0)[None])[0])
-    if len(set(clusters)) < 2:
-        return slope, Interval(None, None, "none: one group")
     drawn = _rise(bootstrap_totals(rows_ns, clusters, num_resamples=_NUM_RESAMPLES))
-    low, high = np.nanquantile(drawn, [0.025, 0.975])
-    return slope, Interval(float(low), float(high), f"bootstrap over {len(set(clusters))} groups")
+    return slope, percentile_interval(drawn, clusters)
 
 
 def _rise(totals_bs: Any) -> Any:
