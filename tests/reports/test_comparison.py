@@ -14,6 +14,7 @@ from vidtune.reports.comparison._figures import pareto
 from vidtune.reports.comparison._pairs import read_pairs
 from vidtune.reports.comparison._read import read_compared
 from vidtune.reports.comparison._recommend import recommend
+from vidtune.reports.comparison._sections import build_sections
 
 CLEAR = (("a", "c"), ("b", "c"))
 METRICS = ("exercise_identification", "bert_similarity")
@@ -251,8 +252,13 @@ def test_ranks_and_corrected_pairs_of_many_runs_are_read_metric_by_metric(tmp_pa
     compared = compared_of(tmp_path, clear=CLEAR)
 
     assert {(one.a, one.b) for one in compared.pairs} == {("a", "b"), ("a", "c"), ("b", "c")}
-    assert {(one.p, one.adjusted_p, one.test) for one in compared.pairs} == {(0.01, 0.03, "exchange")}
+    assert {(one.p, one.adjusted_p, one.test) for one in compared.pairs} == {
+        (0.01, 0.03, "sign-flip test of each pair over its groups")
+    }
     assert [ranks.metric for ranks in compared.rankings] == list(METRICS)
+    notes = next(section.notes for section in build_sections(compared) if section.name == "pairs")
+    assert notes[0] == "Test: sign-flip test of each pair over its groups."
+    assert notes[1].startswith("Adjusted p: Holm's, for the number of pairs of runs.")
     assert compared.rankings[0].average_ranks == {"a": 1.0, "b": 2.0, "c": 3.0}
     assert (compared.rankings[0].p, compared.rankings[0].critical_difference) == (0.04, 1.5)
 

@@ -101,7 +101,8 @@ def _many_runs(record: Mapping[str, Any]) -> Iterator[Pair]:
                 high=one["interval"]["high"],
                 p=one["p_value"],
                 adjusted_p=one["p_value_holm"],
-                test=str(row.get("omnibus_test") or ""),
+                # The record's own test is of all runs at once; each pair has the one by sign flips.
+                test="sign-flip test of each pair over its groups",
                 num_pairs=row.get("num_samples"),
                 num_better=None,
                 num_worse=None,

@@ -85,6 +85,11 @@ def _pairs(compared: Compared) -> Section:
     tests = sorted({pair.test for pair in compared.pairs if pair.test})
     notes = [f"Test: {', '.join(tests)}."] if tests else []
     everyone = "both runs" if len(compared.names) == 2 else f"all {len(compared.names)} runs"
+    adjusted_for = "scores" if len(compared.names) == 2 else "pairs of runs"
+    notes.append(
+        f"Adjusted p: Holm's, for the number of {adjusted_for}. "
+        "What B is goes by the interval, which is of its pair alone."
+    )
     notes.append(f"{len(compared.shared):,} samples were answered by {everyone}.")
     return Section(
         name="pairs",
