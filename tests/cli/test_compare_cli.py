@@ -8,6 +8,7 @@ from tests.reports.sample import write_run
 from vidtune.cli import cli
 from vidtune.core.durable import RecordLog, read_json
 from vidtune.core.errors import BadUsage
+from vidtune.evaluation import compare_runs
 
 
 def run_cli(*arguments):
@@ -70,6 +71,19 @@ def test_the_report_says_what_the_text_says(runs, tmp_path):
 
 def test_one_run_cannot_be_compared(runs):
     assert run_cli("compare", runs[0].path).exit_code == 2
+
+
+def test_a_run_is_not_compared_with_itself_and_stays_as_it_was(runs):
+    base, tuned, _ = runs
+    run_cli("compare", base.path, tuned.path)
+    before = tuned.comparison.read_bytes()
+
+    with pytest.raises(BadUsage, match="two runs have the same name: tuned, tuned"):
+        run_cli("compare", tuned.path, tuned.path)
+    with pytest.raises(BadUsage, match="compared with itself"):
+        compare_runs(tuned, tuned)
+
+    assert tuned.comparison.read_bytes() == before
 
 
 def test_reports_are_made_again_at_any_time_with_the_same_bytes(runs):

@@ -8,6 +8,7 @@ import click
 
 from vidtune.cli._shell import emit, json_option, progress_bar
 from vidtune.core.durable import write_json
+from vidtune.core.errors import BadUsage
 from vidtune.core.rundir import RunDirectory
 
 _MAX_NAME = 100
@@ -36,6 +37,12 @@ def compare(runs: tuple[str, ...], out: str | None, as_json: bool) -> None:
     from vidtune.reports import write_comparison_reports, write_reports
 
     found = [RunDirectory(Path(run)) for run in runs]
+    names = [run.name for run in found]
+    if len(set(names)) < len(names):
+        # Before the comparison of two is written into the second: it would speak of the run and itself.
+        raise BadUsage(
+            f"two runs have the same name: {', '.join(names)}.", "Rename a folder, so that reports can tell them apart."
+        )
     folder = Path(out) if out else _folder_beside(found)
     with progress_bar() as progress:
         compared = compare_runs(found[0], found[1]) if len(found) == 2 else compare_many_runs(found)

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from vidtune.core.durable import RecordLog, read_json, write_json
-from vidtune.core.errors import DataInvalid
+from vidtune.core.errors import BadUsage, DataInvalid
 from vidtune.core.rundir import RunDirectory
 from vidtune.evaluation._aggregate import choose_clusters
 from vidtune.evaluation._compare_words import write_comparison_verdict
@@ -48,8 +48,11 @@ def compare_runs(run_a: RunDirectory, run_b: RunDirectory, config: EvaluateConfi
         config: Confidence, resamples and seed.
 
     Raises:
+        BadUsage: If both are the same run.
         DataInvalid: If a run is not scored, they share no samples, or the same ids stand for other answers.
     """
+    if run_a.path.resolve() == run_b.path.resolve():
+        raise BadUsage(f"{run_b.path} was to be compared with itself.", "Name two different runs.")
     config = config or EvaluateConfig()
     file_a, file_b = read_current(run_a), read_current(run_b)
     predictions_a = {one.sample_id: one for one in file_a.predictions}
