@@ -357,3 +357,16 @@ def test_why_there_is_no_interval_is_what_the_scoring_says(tmp_path, method, tol
 )
 def test_a_difference_without_an_interval_is_named_by_its_test(difference, p_value, word):
     assert outcome({"ci_low": None, "ci_high": None, "difference": difference, "p_value": p_value}) == word
+
+
+def test_a_score_without_colours_is_not_offered_to_be_shown_by_them(tmp_path):
+    run = write_run(tmp_path / "run")
+    coloured = render_page(read_run(run))
+    metrics = read_json(run.metrics)
+    metrics["metrics"]["bert_similarity"] |= {"thresholds": None, "counts": None}
+    write_json(run.metrics, metrics)
+
+    plain = render_page(read_run(run))
+
+    assert "BERT Similarity: red" in coloured
+    assert "BERT Similarity: red" not in plain
