@@ -101,6 +101,31 @@ def test_a_damaged_frame_file_is_named(tmp_path: Path) -> None:
         read_frames(folder, FOUR)
 
 
+@pytest.mark.parametrize("suffix", ["png", "tif"])
+def test_frames_of_16_bits_are_as_bright_as_those_of_8(suffix: str, tmp_path: Path) -> None:
+    grey = np.arange(256, dtype=np.uint8).reshape(16, 16)
+    for name, picture in (("8", grey), ("16", grey * np.uint16(257))):
+        (tmp_path / name).mkdir()
+        Image.fromarray(picture).save(tmp_path / name / f"0001.{suffix}")
+
+    of_8, of_16 = (read_frames(tmp_path / name, SamplingConfig(num_frames=1)).frames_thwc for name in ("8", "16"))
+
+    np.testing.assert_array_equal(of_16, of_8)
+
+
+@pytest.mark.parametrize("kind", [np.float32, np.int32])
+def test_frames_of_numbers_without_a_white_are_refused(kind: type, tmp_path: Path) -> None:
+    Image.fromarray(np.ones((4, 4), dtype=kind)).save(tmp_path / "0001.tif")
+
+    with pytest.raises(VideoUnreadable, match="nothing says what is white"):
+        read_frames(tmp_path, FOUR)
+
+
+def test_frames_without_pixels_are_refused() -> None:
+    with pytest.raises(ValueError, match=r"found uint8 \(4, 0, 8, 3\)"):
+        frameset_from_array(np.zeros((4, 0, 8, 3), dtype=np.uint8), fps=4.0)
+
+
 def test_frames_of_two_sizes_are_no_clip(tmp_path: Path) -> None:
     folder = write_frames(tmp_path / "frames", ["a_1.jpg"])
     write_frames(folder, ["a_2.jpg"], size=(30, 24))

@@ -125,7 +125,7 @@ def frameset_from_array(frames_thwc: NDArray[np.uint8], *, fps: float) -> FrameS
     Raises:
         ValueError: If the array is not uint8 RGB frames, or ``fps`` is not positive.
     """
-    if frames_thwc.dtype != np.uint8 or frames_thwc.ndim != 4 or frames_thwc.shape[3] != 3 or not len(frames_thwc):
+    if frames_thwc.dtype != np.uint8 or frames_thwc.ndim != 4 or frames_thwc.shape[3] != 3 or not frames_thwc.size:
         raise ValueError(f"expected uint8 frames (t, h, w, 3), found {frames_thwc.dtype} {frames_thwc.shape}.")
     if not fps > 0:
         raise ValueError(f"fps must be more than 0, found {fps}.")

@@ -178,7 +178,7 @@ class _FileStills:
                 f"{path} has {image.width * image.height:,} pixels, the limit is {self._limits.max_pixels:,}.",
                 "Scale it down, or raise limits.max_pixels.",
             )
-        upright = ImageOps.exif_transpose(image).convert("RGB")
+        upright = _eight_bit(path, ImageOps.exif_transpose(image)).convert("RGB")
         if self.size_hw not in (None, (upright.height, upright.width)):
             raise VideoUnreadable(
                 f"{path} is {upright.width} x {upright.height}, the first frame is "
@@ -211,6 +211,26 @@ class _MemoryStills:
 
     def sha256(self) -> str:
         return hashlib.sha256(np.ascontiguousarray(self._frames_thwc).data).hexdigest()
+
+
+def _eight_bit(path: Path, image: Image.Image) -> Image.Image:
+    """Return a picture of 8 bits a channel; Pillow itself would cut every value above 255.
+
+    Raises:
+        VideoUnreadable: If nothing says which of its values is white.
+    """
+    from PIL import Image
+
+    if image.mode in ("I", "F"):
+        raise VideoUnreadable(
+            f"{path} holds {'32-bit whole' if image.mode == 'I' else 'real'} numbers, of which nothing says what is "
+            "white.",
+            "Export the frames with 8 or 16 bits a channel.",
+        )
+    if not image.mode.startswith("I;16"):
+        return image
+    grey = np.asarray(image).astype(np.uint32)
+    return Image.fromarray(((grey * 255 + 32767) // 65535).astype(np.uint8))
 
 
 def _find_frames(folder: FrameFolder) -> tuple[list[Path], list[int]]:
