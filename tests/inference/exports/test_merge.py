@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 
 import pytest
@@ -53,6 +54,20 @@ def test_every_kind_of_adapter_merges_and_passes(base: Path, tmp_path: Path, con
     assert certificate.has_passed, certificate.to_text()
     assert bool(certificate.notes) == (config.kind == "qlora")
     assert (tmp_path / "out" / "model.safetensors").is_file()
+
+
+def test_a_penalty_that_comes_with_the_checkpoint_fails_no_certificate_and_is_noted(base: Path, tmp_path: Path) -> None:
+    """Qwen2.5-VL has one of 1.05, which ``generate`` applies to greedy answers too."""
+    shutil.copytree(base, tmp_path / "base")
+    settings = tmp_path / "base" / "generation_config.json"
+    settings.write_text(json.dumps({**json.loads(settings.read_text()), "repetition_penalty": 1.5}))
+    adapter = write_adapter(tmp_path / "base", tmp_path / "adapter", AdapterConfig(rank=4))
+
+    certificate = merge_model(adapter, tmp_path / "out", CONFIG, device="cpu")
+
+    assert certificate.has_passed, certificate.to_text()
+    assert any("asks for repetition_penalty=1.5" in note for note in certificate.notes)
+    assert json.loads((tmp_path / "out" / "generation_config.json").read_text())["repetition_penalty"] == 1.5
 
 
 def test_the_pixels_of_training_go_into_the_export(base: Path, tmp_path: Path) -> None:

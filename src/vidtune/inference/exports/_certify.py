@@ -14,7 +14,7 @@ from vidtune.inference.exports._causes import Evidence, find_causes
 from vidtune.inference.exports._certificate import Certificate, Side
 from vidtune.inference.exports._compare import first_difference
 from vidtune.inference.exports._config import Tolerance
-from vidtune.inference.exports._pipeline import Pipeline
+from vidtune.inference.exports._pipeline import Pipeline, note_on_settings
 from vidtune.inference.exports._probes import Probe
 from vidtune.inference.exports._rows import Pair, measure_pair, stage_rows, worst_logits
 from vidtune.inference.exports._trace import BatchTrace, Trace, trace_batch, trace_one
@@ -83,7 +83,7 @@ def certify(
         num_same_answers=sum(share == 1.0 for share in shares),
         mean_same_tokens=sum(shares) / len(shares),
         causes=tuple(causes),
-        notes=tuple(notes),
+        notes=(*notes, *note_on_settings(candidate.model)),
     )
 
 

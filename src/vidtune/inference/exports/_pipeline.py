@@ -6,13 +6,14 @@ exported folder and has never heard of vidtune: Auto classes, the folder's own p
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
 import torch
 
-from vidtune.adapters import frame_inputs
+from vidtune.adapters import bare_model, frame_inputs
 from vidtune.inference._config import GenerationConfig
 from vidtune.inference._generate import generate
 from vidtune.inference._request import Request
@@ -24,6 +25,9 @@ if TYPE_CHECKING:
     from vidtune.models import Family, LoadedModel
 
 Tensors = dict[str, torch.Tensor]
+
+_NEUTRAL = {"repetition_penalty": 1.0, "no_repeat_ngram_size": 0, "min_length": 0, "min_new_tokens": 0, "num_beams": 1}
+"""Settings by which ``generate`` writes other tokens than the likeliest, and their values that change nothing."""
 
 
 class Pipeline(Protocol):
@@ -127,7 +131,7 @@ class Plain:
         """See ``Pipeline``."""
         inputs = self.encode(probes)
         ends = self.family.end_of_turn_ids(self.processor)
-        with torch.no_grad():
+        with torch.no_grad(), _likeliest_tokens(self.model):
             written = self.model.generate(
                 **_in_model_format(inputs, self.model),
                 max_new_tokens=max_new_tokens,
@@ -165,6 +169,31 @@ class Plain:
                 told = _join(told, say(clip))
         told["videos_kwargs"].pop("input_data_format", None)
         return {"videos": [clip.frames_thwc for clip in clips], **told}
+
+
+def note_on_settings(model: Any) -> list[str]:
+    """Say so when a checkpoint asks ``generate`` for other tokens than the likeliest ones."""
+    settings = bare_model(model).generation_config
+    found = {name: getattr(settings, name, None) for name in _NEUTRAL}
+    asked = [f"{name}={value}" for name, value in found.items() if value not in (None, _NEUTRAL[name])]
+    if not asked:
+        return []
+    return [
+        f"generation_config.json asks for {', '.join(asked)}, which generate of transformers applies and vidtune does "
+        "not: the answers were compared without"
+    ]
+
+
+@contextmanager
+def _likeliest_tokens(model: Any) -> Iterator[None]:
+    """Let ``generate`` go by its arguments alone, and not by the settings that come with the checkpoint."""
+    bare = bare_model(model)
+    before = bare.generation_config
+    bare.generation_config = type(before)()
+    try:
+        yield
+    finally:
+        bare.generation_config = before
 
 
 def in_model_format(inputs: Tensors, model: Any) -> Tensors:
