@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 import subprocess
 import sys
@@ -14,7 +15,7 @@ from tests.models.prompts import ask, make_frames
 from tests.models.tiny import make_model, make_processor, make_tiny_folder
 
 from vidtune.core.errors import BadUsage, ModelMismatch, ModelUnavailable
-from vidtune.models import LoadedModel, families, load_model
+from vidtune.models import LoadedModel, families, load_model, outline_model
 
 
 @pytest.fixture
@@ -145,6 +146,36 @@ def test_a_damaged_config_is_a_named_error(folder: Path, text: str):
         load_model(folder)
 
 
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("config.json", '{"model_type": "qwen2_vl", "text_config": "x"}'),
+        ("config.json", '{"model_type": "qwen2_vl", "text_config": {"num_attention_heads": 0}}'),
+        ("config.json", '{"model_type": "qwen2_vl", "dtype": "float31"}'),
+        ("config.json", '{"model_type": "internvl"}'),
+        ("generation_config.json", "[]"),
+        ("processor_config.json", "[]"),
+        ("tokenizer_config.json", "[1]"),
+        ("model.safetensors.index.json", "[]"),
+    ],
+)
+def test_a_file_that_holds_something_else_is_a_named_error(folder: Path, name: str, text: str):
+    if name.startswith("model"):
+        (folder / "model.safetensors").rename(folder / "model-00001-of-00001.safetensors")
+    (folder / name).write_text(text)
+
+    with pytest.raises(ModelUnavailable, match=re.escape(str(folder))):
+        load_model(folder)
+
+
+@pytest.mark.parametrize("text_config", ['"x"', '{"num_attention_heads": 0}', '{"num_hidden_layers": "2"}'])
+def test_a_config_of_nonsense_has_no_outline(folder: Path, text_config: str):
+    (folder / "config.json").write_text(f'{{"model_type": "qwen2_vl", "text_config": {text_config}}}')
+
+    with pytest.raises(ModelUnavailable, match=r"cannot be loaded"):
+        outline_model(folder)
+
+
 def test_code_in_a_checkpoint_is_never_run(folder: Path):
     (folder / "evil.py").write_text("raise SystemExit('ran')")
     edit_config(folder, auto_map={"AutoModel": "evil.Model", "AutoConfig": "evil.Config", "AutoProcessor": "evil.P"})
@@ -173,6 +204,14 @@ def test_a_folder_without_a_processor_file_is_a_named_error_before_weights_load(
     (folder / "model.safetensors").write_bytes(b"never read")
 
     with pytest.raises(ModelUnavailable, match=r"tokenizer|template|processor"):
+        load_model(folder)
+
+
+def test_a_folder_without_any_file_of_a_tokenizer_says_so(folder: Path):
+    for name in ("tokenizer.json", "tokenizer_config.json"):
+        (folder / name).unlink()
+
+    with pytest.raises(ModelUnavailable, match=r"has no tokenizer, expected one of tokenizer\.json"):
         load_model(folder)
 
 

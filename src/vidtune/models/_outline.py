@@ -13,6 +13,7 @@ from vidtune.models._family import Family
 from vidtune.models._native import NativeFamily
 from vidtune.models._source import cached_config, find_checkpoint, is_hub_id
 from vidtune.models._torchvision import ensure_torchvision
+from vidtune.models._weights import readable
 
 
 @dataclass(frozen=True)
@@ -48,7 +49,7 @@ def outline_model(source: str | Path) -> ModelOutline | None:
     import transformers
 
     model_class = getattr(transformers, family.model_class)
-    with torch.device("meta"):
+    with readable(checkpoint.folder), torch.device("meta"):
         return ModelOutline(family, model_class(model_class.config_class.from_pretrained(checkpoint.folder)))
 
 

@@ -17,6 +17,7 @@ from vidtune.core.durable import read_json
 from vidtune.core.errors import ModelMismatch, ModelUnavailable, OutOfMemory
 
 _MAX_LISTED = 6
+_TOKENIZER_FILES = ("tokenizer.json", "vocab.json", "vocab.txt", "*.model")
 
 
 def load_strictly(
@@ -49,35 +50,48 @@ def load_strictly(
         ModelUnavailable: If a file is missing or damaged.
         OutOfMemory: If the weights do not fit on the device.
     """
-    from safetensors import SafetensorError
-
     with quiet_transformers(), torch.random.fork_rng(devices=[]):
         try:
-            model, info = model_class.from_pretrained(
-                folder,
-                dtype=dtype,
-                quantization_config=quantization_config,
-                device_map=device_map or _whole_on(device, quantization_config is not None or _is_quantized(folder)),
-                attn_implementation=attn_implementation,
-                use_safetensors=True,
-                local_files_only=True,
-                trust_remote_code=remote_code,
-                ignore_mismatched_sizes=True,
-                output_loading_info=True,
-                **options,
-            )
+            with readable(folder):
+                model, info = model_class.from_pretrained(
+                    folder,
+                    dtype=dtype,
+                    quantization_config=quantization_config,
+                    device_map=device_map
+                    or _whole_on(device, quantization_config is not None or _is_quantized(folder)),
+                    attn_implementation=attn_implementation,
+                    use_safetensors=True,
+                    local_files_only=True,
+                    trust_remote_code=remote_code,
+                    ignore_mismatched_sizes=True,
+                    output_loading_info=True,
+                    **options,
+                )
         except torch.OutOfMemoryError as exc:
             raise OutOfMemory(
                 f"the weights of {folder} do not fit on {device} as {dtype}.",
                 "Use QLoRA (adapter.kind=qlora), a smaller dtype, or a larger device.",
             ) from exc
-        except (OSError, SafetensorError, KeyError, ValueError, RuntimeError) as exc:
-            raise ModelUnavailable(
-                f"{folder} cannot be loaded: {type(exc).__name__}: {' '.join(str(exc).split())[:300]}.",
-                "A file of it is missing, damaged or of another version: fetch or copy the folder again.",
-            ) from exc
     _check_keys(folder, info)
     return model.eval()
+
+
+@contextlib.contextmanager
+def readable(folder: Path) -> Iterator[None]:
+    """Turn what transformers raises over the files in ``folder`` into a named error.
+
+    Raises:
+        ModelUnavailable: If a file is missing or damaged, or says what cannot be.
+    """
+    try:
+        yield
+    except torch.OutOfMemoryError:
+        raise
+    except _foreign() as exc:
+        raise ModelUnavailable(
+            f"{folder} cannot be loaded: {type(exc).__name__}: {' '.join(str(exc).split())[:300]}.",
+            "A file of it is missing, damaged or of another version: fetch or copy the folder again.",
+        ) from exc
 
 
 def _whole_on(device: torch.device, is_quantized: bool) -> dict[str, torch.device] | None:
@@ -95,10 +109,15 @@ def load_processor(processor_class: Any, folder: Path, *, remote_code: bool = Fa
     Raises:
         ModelUnavailable: If tokenizer, processor or template files are missing or damaged.
     """
+    if not any(any(folder.glob(f"{place}{name}")) for place in ("", "*/") for name in _TOKENIZER_FILES):
+        raise ModelUnavailable(
+            f"{folder} has no tokenizer, expected one of {', '.join(_TOKENIZER_FILES)}.",  # transformers makes one up
+            "Copy tokenizer.json and tokenizer_config.json beside the weights.",
+        )
     with quiet_transformers():
         try:
             processor = processor_class.from_pretrained(folder, local_files_only=True, trust_remote_code=remote_code)
-        except (OSError, KeyError, ValueError, RuntimeError, TypeError) as exc:
+        except _foreign() as exc:
             raise ModelUnavailable(
                 f"{folder} has no usable tokenizer and processor: {' '.join(str(exc).split())[:300]}.",
                 "Copy tokenizer.json, tokenizer_config.json and the processor's JSON files beside the weights.",
@@ -108,6 +127,24 @@ def load_processor(processor_class: Any, folder: Path, *, remote_code: bool = Fa
             f"{folder} has no chat template.", "Copy chat_template.jinja (or .json) beside the weights."
         )
     return processor
+
+
+def _foreign() -> tuple[type[Exception], ...]:
+    """Return what transformers raises over files that hold something else than it expects: it looks at few first."""
+    from huggingface_hub.errors import StrictDataclassError
+    from safetensors import SafetensorError
+
+    builtin = (
+        OSError,
+        ValueError,
+        LookupError,
+        ArithmeticError,
+        TypeError,
+        AttributeError,
+        AssertionError,
+        RuntimeError,
+    )
+    return (*builtin, StrictDataclassError, SafetensorError)
 
 
 def _check_keys(folder: Path, info: dict[str, Any]) -> None:
