@@ -110,6 +110,12 @@ def test_device_and_device_map_exclude_each_other(tiny_folder: Path) -> None:
         load_for_inference(tiny_folder, device="cpu", device_map="auto")
 
 
+@pytest.mark.parametrize(("place", "named"), [(97, "cuda:97"), ("cuda:97", "cuda:97"), ("nowhere", "nowhere")])
+def test_a_device_map_to_a_device_that_is_not_here_is_refused(tiny_folder: Path, place: int | str, named: str) -> None:
+    with pytest.raises(BadUsage, match=f"device '{named}' is"):
+        load_for_inference(tiny_folder, device_map={"": place})
+
+
 def test_a_device_map_places_the_model(tiny_folder: Path) -> None:
     loaded = load_for_inference(tiny_folder, device_map={"": "cpu"})
 

@@ -11,6 +11,7 @@ from vidtune.adapters import bare_model
 from vidtune.adapters.quantizers import quantizers
 from vidtune.core.errors import BadUsage, NotInstalled
 from vidtune.inference._config import PINNED_SOURCE
+from vidtune.models import choose_device
 
 if TYPE_CHECKING:
     from vidtune.models import LoadedModel
@@ -74,15 +75,18 @@ def attend_for_training(loaded: LoadedModel, name: str, longest_tokens: int) -> 
 
 
 def check_device_map(device_map: str | dict[str, Any] | None, device: str | torch.device) -> None:
-    """Refuse a device map that says something else than the device.
+    """Refuse a device map that says something else than the device, or names one that is not here.
 
     Raises:
-        BadUsage: If both are given.
+        BadUsage: If both are given, or a part is to go where nothing is.
     """
     if device_map is not None and str(device) != "auto":
         raise BadUsage(
             f"device={str(device)!r} and device_map={device_map!r} both say where the model goes.", "Leave one out."
         )
+    if isinstance(device_map, dict):
+        for place in {str(value) for value in device_map.values()} - {"disk"}:
+            choose_device(f"cuda:{place}" if place.isdecimal() else place)
 
 
 def require_pinned(source: str) -> None:
