@@ -11,6 +11,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 
@@ -20,6 +21,7 @@ from vidtune.inference import GenerationConfig, Request, _cache, generate
 from vidtune.inference._decode import Decoder, Row, _Chooser
 from vidtune.inference._prompts import encode_requests
 from vidtune.inference._request import length_key
+from vidtune.media import frameset_from_array
 from vidtune.models import LoadedModel, load_model
 
 NUM_NEW = 24
@@ -157,8 +159,19 @@ def test_no_requests_give_no_answers(loaded: LoadedModel) -> None:
 def test_a_prompt_beyond_the_context_is_refused_with_both_numbers(loaded: LoadedModel) -> None:
     request = Request((Turn("user", "what " * 3000),))
 
-    with pytest.raises(VideoTooLarge, match=r"pass the model's context of 2,048 tokens"):
+    with pytest.raises(VideoTooLarge, match=r"pass the model's context of 2,048 tokens") as caught:
         generate(loaded, [request], GenerationConfig())
+
+    assert caught.value.remedy == "Use fewer words, or a shorter answer (generation.max_new_tokens)."
+
+
+def test_a_clip_beyond_the_context_is_told_from_too_many_words(loaded: LoadedModel) -> None:
+    request = Request((Turn("user", "What?"),), frameset_from_array(np.zeros((64, 112, 112, 3), np.uint8), fps=4.0))
+
+    with pytest.raises(VideoTooLarge, match=r"512 of them of the clip, and an answer of 2,000 pass") as caught:
+        generate(loaded, [request], GenerationConfig(max_new_tokens=2000))
+
+    assert "fewer frames (sampling.num_frames)" in caught.value.remedy
 
 
 class OutOfMemoryAbove:

@@ -201,7 +201,7 @@ class Engine(Generic[TicketT]):
         self.look_ahead(waiting)
         self._opening = prompts.opening() or self._opening
         num_prompt, num_visual = prompts.num_tokens(), prompts.num_visual_tokens()
-        _check_context(loaded, max(num_prompt), self._config)
+        _check_context(loaded, *max(zip(num_prompt, num_visual, strict=True)), self._config)
         prompts = prompts.to(loaded.device)
         _finish(loaded.device)
         preprocess_s = (time.perf_counter() + self._encoder.hidden_s - began_s) / len(group)
@@ -267,13 +267,16 @@ def _generation(one: _Inside[TicketT], encoder: Encoder) -> Generation:
     )
 
 
-def _check_context(loaded: LoadedModel, num_prompt_tokens: int, config: GenerationConfig) -> None:
+def _check_context(
+    loaded: LoadedModel, num_prompt_tokens: int, num_visual_tokens: int, config: GenerationConfig
+) -> None:
     limit = getattr(loaded.model.config.get_text_config(), "max_position_embeddings", None)
     if limit is not None and num_prompt_tokens + config.max_new_tokens > limit:
+        of_clip = "fewer frames (sampling.num_frames), smaller ones (model.max_pixels), " if num_visual_tokens else ""
         raise VideoTooLarge(
-            f"a prompt of {num_prompt_tokens:,} tokens and an answer of {config.max_new_tokens:,} pass the model's "
-            f"context of {limit:,} tokens.",
-            "Use fewer frames (sampling.num_frames) or smaller ones (model.max_pixels).",
+            f"a prompt of {num_prompt_tokens:,} tokens, {num_visual_tokens:,} of them of the clip, and an answer of "
+            f"{config.max_new_tokens:,} pass the model's context of {limit:,} tokens.",
+            f"Use {of_clip}fewer words, or a shorter answer (generation.max_new_tokens).",
         )
 
 
