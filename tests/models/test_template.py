@@ -214,6 +214,20 @@ def test_a_template_that_drops_a_turn_is_a_named_error():
         FAMILY.encode_prompts(processor, [((Turn("system", "s"), *ask("x")), None)])
 
 
+@pytest.mark.parametrize("template", ["{{ raise_exception('Roles must alternate.') }}", "{% for message in %}"])
+def test_a_template_that_refuses_the_turns_or_is_none_is_a_named_error(template: str):
+    refusing = make_processor()
+    refusing.chat_template = template
+
+    with pytest.raises(ModelMismatch, match=r"cannot write turns \('user', 'user'\): .*[a-z]\.$"):
+        FAMILY.encode_prompts(refusing, [((*ask("hi"), *ask("And?")), None)])
+
+
+def test_half_of_a_surrogate_pair_is_refused(processor: Any):
+    with pytest.raises(ValueError, match=r"'\\ud83d' in a text is half of a character"):
+        FAMILY.encode_prompts(processor, [(ask("What \ud83d?"), None)])
+
+
 def test_a_template_that_does_not_end_an_answer_is_a_named_error():
     processor = make_processor()
     processor.chat_template = "{% for message in messages %}{{ message['content'][0]['text'] }}\n{% endfor %}"

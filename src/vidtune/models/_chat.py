@@ -11,8 +11,9 @@ does not:
 - an answer is cut into the tokens that generation would produce: both start after the template's last token.
 
 A space that a template writes between its own words and a text ("USER: ...") belongs to the text's first token and is
-tokenized with it. An answer comes after exactly what the template writes when it asks for one. For texts that neither
-start with white space nor contain special tokens the ids are otherwise those of the rendered string.
+tokenized with it. Where a template takes the outer white space of a text away, so is it here. An answer comes after
+exactly what the template writes when it asks for one. For texts that neither start with white space nor contain special
+tokens the ids are otherwise those of the rendered string.
 """
 
 from __future__ import annotations
@@ -33,6 +34,9 @@ if TYPE_CHECKING:
 
 _MARK = "\ue000{}\ue001"
 _MARK_PATTERN = re.compile("\ue000(\\d+)\ue001")
+_SPACE = "\u2003"
+"""White space that no template writes of itself."""
+
 _MAX_SHAPES = 256
 
 Media = Sequence[Mapping[str, Any]]
@@ -104,6 +108,9 @@ class _Skeleton:
     spaces: tuple[str, ...]
     """Of each text, the spaces before it that are tokenized with it."""
 
+    is_trimmed: tuple[bool, ...]
+    """Of each text, whether the template takes its outer white space away."""
+
     clip_pieces: tuple[int, ...]
     """Which pieces hold the clip's placeholders."""
 
@@ -140,9 +147,11 @@ def encode_chat(
         text_content: Makes the content of a turn without media; None: a list of one text, which most templates take.
 
     Raises:
-        ValueError: If the turns cannot be a prompt (nothing asked, or an answer last where one is to be written).
+        ValueError: If the turns cannot be a prompt (nothing asked, an answer last where one is to be written, or half
+            of a surrogate pair in a text).
         SupervisionInvalid: If there is no answer where labels are wanted.
-        ModelMismatch: If the template drops, repeats or reorders a turn, splits a clip, or does not end an answer.
+        ModelMismatch: If the template refuses, drops, repeats or reorders a turn, splits a clip, or does not end an
+            answer.
     """
     _check_turns(turns, for_generation=for_generation)
     shape = _Shape(tuple(turn.role for turn in turns), tuple(media), placeholder, for_generation)
@@ -156,11 +165,13 @@ def encode_chat(
             ids_of_pieces[0] = [*opening_ids(processor.tokenizer, skeleton.pieces[0]), *ids_of_pieces[0]]
     first_user = shape.roles.index("user")
     said = [turn.text for turn in turns]
+    said = [*said[:first_user], *asides, *said[first_user:]]
+    _check_characters(said)
     texts = text_ids(
         processor.tokenizer,
         [
-            space + text
-            for space, text in zip(skeleton.spaces, [*said[:first_user], *asides, *said[first_user:]], strict=True)
+            space + (text.strip() if is_trimmed else text)
+            for space, is_trimmed, text in zip(skeleton.spaces, skeleton.is_trimmed, said, strict=True)
         ],
         opens_prompt=not skeleton.pieces[0],
     )
@@ -198,6 +209,14 @@ def _check_turns(turns: Sequence[Turn], *, for_generation: bool) -> None:
             "a training sample has no assistant turn, so there is nothing to learn from it.",
             "Leave it out, or add its answer.",
         )
+
+
+def _check_characters(texts: Sequence[str]) -> None:
+    for text in texts:
+        try:
+            text.encode()
+        except UnicodeEncodeError as exc:
+            raise ValueError(f"{text[exc.start : exc.end]!r} in a text is half of a character.") from exc
 
 
 def _as_list(role: str, text: str) -> list[dict[str, Any]]:
@@ -238,7 +257,9 @@ def _cut_template(processor: Any, shape: _Shape, text_content: TextContent) -> _
     clip_pieces = _find_clip(processor, pieces, shape) if shape.media and shape.placeholder else ()
     ids = [piece_ids(processor.tokenizer, piece, is_first=index == 0) for index, piece in enumerate(pieces)]
     ids[0] = [*opening_ids(processor.tokenizer, pieces[0]), *ids[0]]
-    return _Skeleton(tuple(pieces), tuple(tuple(piece) for piece in ids), tuple(spaces), clip_pieces)
+    spaced = _render(processor, shape, text_content, around=_SPACE)
+    is_trimmed = [_SPACE not in re.findall(f".?{_MARK.format(index)}.?", spaced)[0] for index in range(len(spaces))]
+    return _Skeleton(tuple(pieces), tuple(tuple(piece) for piece in ids), tuple(spaces), tuple(is_trimmed), clip_pieces)
 
 
 def _opening_of_answer(processor: Any, asked: _Shape, text_content: TextContent, written: str) -> str:
@@ -264,16 +285,25 @@ def _find_clip(processor: Any, pieces: Sequence[str], shape: _Shape) -> tuple[in
     return found
 
 
-def _render(processor: Any, shape: _Shape, text_content: TextContent) -> str:
+def _render(processor: Any, shape: _Shape, text_content: TextContent, *, around: str = "") -> str:
+    # Comes with transformers, which is not imported together with this room.
+    from jinja2 import TemplateError
+
     first_user = shape.roles.index("user")
-    marks = (_MARK.format(number) for number in count())
+    marks = (f"{around}{_MARK.format(number)}{around}" for number in count())
     messages = []
     for index, role in enumerate(shape.roles):
         has_media = index == first_user and bool(shape.media)
         media = [_text(next(marks)) if item == ASIDE else dict(item) for item in shape.media] if has_media else []
         mark = next(marks)
         messages.append({"role": role, "content": [*media, _text(mark)] if media else text_content(role, mark)})
-    return str(processor.apply_chat_template(messages, tokenize=False, add_generation_prompt=shape.for_generation))
+    try:
+        return str(processor.apply_chat_template(messages, tokenize=False, add_generation_prompt=shape.for_generation))
+    except TemplateError as exc:
+        raise ModelMismatch(
+            f"the chat template of {_name(processor)} cannot write turns {shape.roles}: {str(exc).rstrip('.')}.",
+            "Give the conversation the roles that the template knows, or use another template.",
+        ) from exc
 
 
 def _name(processor: Any) -> str:

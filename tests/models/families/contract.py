@@ -224,6 +224,17 @@ class FamilyContract:
 
         _assert_same(batch, self.reference(loaded, turns, frames, for_generation=False))
 
+    @pytest.mark.parametrize("has_clip", [True, False])
+    def test_white_space_behind_a_question_stays_or_goes_as_the_template_says(
+        self, loaded: LoadedModel, has_clip: bool
+    ):
+        turns = ask(f"{QUESTION} \n")
+        frames = make_frames(4, 56, 84) if has_clip else None
+
+        batch = loaded.family.encode_prompts(loaded.processor, [(turns, frames)])
+
+        _assert_same(batch, self.reference(loaded, turns, frames, for_generation=True))
+
     def test_labels_are_the_answers_and_their_ends_and_nothing_else(self, loaded: LoadedModel):
         processor = loaded.processor
         items = [
