@@ -18,6 +18,7 @@ from vidtune.data import (
     writable_formats,
     write_dataset,
 )
+from vidtune.data._tasks import CAPTION_QUESTION
 
 FOLDER = Path(__file__).parent / "benchmarks"
 
@@ -55,6 +56,8 @@ FILES = [
     ("msrvtt_qa/test_qa.json", "msrvtt_qa", 3, "short_answers", "video7010", "couch"),
     ("next_qa/open_val.csv", "next_qa", 3, "next_qa_open", "500", "dog"),
     ("next_qa/val.csv", "next_qa", 4, "next_qa", "400", "A"),
+    ("plain/choices.json", "plain", 2, "multiple_choice", "a.mp4", "B"),
+    ("plain/questions.jsonl", "plain", 2, None, "squats/1.mp4", "good"),
     ("qevd/feedbacks_long_range.json", "qevd_coach", 2, "qevd_coach", "videos/0000.mp4", "6.0 s: Sit deeper."),
     ("qevd/feedbacks_short_clips.json", "qevd_clips", 1, None, "./00002012.mp4", "Push your knees out."),
     ("qevd/fine_grained_labels.json", "qevd_clips", 3, None, "./00002012.mp4", "squats - Your knees cave in."),
@@ -63,6 +66,8 @@ FILES = [
     ("surgvivqa/in_template.jsonl", "surgvivqa", 8, "surgvivqa", "frames/002-001", "The answer is yes"),
     ("table/choices.csv", "table", 2, "multiple_choice", "a.mp4", "B"),
     ("table/clips.csv", "table", 2, None, "squats/1.mp4", "good depth"),
+    ("table/semicolons.csv", "table", 1, None, "squats/1.mp4", "good, deep"),
+    ("table/tabs.tsv", "table", 1, None, "squats/1.mp4", "good; deep"),
     (
         "vatex/hgr_test.txt",
         "vatex_retrieval",
@@ -118,6 +123,19 @@ def test_a_benchmarks_own_format_is_not_written():
     assert writable_formats() == ["messages", "qved", "sharegpt", "table"]
     with pytest.raises(BadUsage, match="vatex"):
         write_dataset(read_dataset(FOLDER / "table/clips.csv").samples, "x.json", format="vatex")
+
+
+def test_plain_records_keep_what_they_say_besides_and_tell_what_is_no_text(tmp_path):
+    first, second = read_dataset(FOLDER / "plain/questions.jsonl").samples
+    wrong = tmp_path / "wrong.json"
+    wrong.write_text('[{"video": "a.mp4", "question": ["How?"], "answer": "good"}]')
+
+    assert first.meta == {"at": [1.5]}
+    assert (second.sample_id, second.label, second.question) == ("7", "squats", CAPTION_QUESTION)
+    assert read_dataset(FOLDER / "plain/choices.json").samples[1].answer == "B"
+    with pytest.raises(DataInvalid) as caught:
+        read_dataset(wrong)
+    assert "question: found a list of 1, expected text" in caught.value.findings[0]
 
 
 def test_every_reader_has_a_fixture():

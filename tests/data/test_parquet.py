@@ -16,7 +16,7 @@ def write(path, records):
     return path
 
 
-@pytest.mark.parametrize("name", ["video_mme/video_mme.json", "longvideobench/lvb_val.json"])
+@pytest.mark.parametrize("name", ["video_mme/video_mme.json", "longvideobench/lvb_val.json", "plain/choices.json"])
 def test_a_table_gives_the_samples_of_its_json(name, tmp_path):
     source = FOLDER / name
     table = write(tmp_path / "test-00000-of-00001.parquet", json.loads(source.read_text(encoding="utf-8")))

@@ -17,6 +17,7 @@ from vidtune.data._strict_json import Record, parse_records, parse_value
 
 _TABLE_SUFFIXES = (".csv", ".tsv", ".txt", ".npy")
 _MAX_CELL = 1_000_000
+_DELIMITERS = (",", ";", "\t")
 
 
 @dataclass(frozen=True)
@@ -151,27 +152,28 @@ class JoinedObject:
 
 @dataclass(frozen=True)
 class Table:
-    """Delimited text: one record a line. Without ``columns`` the first line names them."""
+    """Delimited text: one record a line. Without ``columns`` the first line names them, and shows what divides them."""
 
-    delimiter: str = ","
+    delimiter: str = ""
+    """Empty: a comma, a semicolon (as Excel writes it in half of Europe) or a tab."""
+
     columns: tuple[str, ...] = ()
 
     def fits(self, source: SourceFile) -> bool:
-        """Whether the first line has about as many cells as there should be."""
-        num_delimiters = source.first_line.count(self.delimiter)
-        needed = max(1, len(self.columns) - 1)
-        is_other = self.delimiter == "," and source.first_line.count("\t") > num_delimiters
-        has_one_column = not self.columns and self.delimiter == "," and "\t" not in source.first_line
-        return source.is_table and not is_other and (num_delimiters >= needed or has_one_column)
+        """Whether the first line has as many cells as there should be."""
+        return source.is_table and (
+            not self.columns or source.first_line.count(self.delimiter) >= len(self.columns) - 1
+        )
 
     def parse(self, source: SourceFile, findings: Findings) -> list[Record]:
         """Return a record of texts for each line; cells that are missing or too many are reported."""
         csv.field_size_limit(_MAX_CELL)
         text = io.StringIO(source.text)
+        delimiter = self.delimiter or max(_DELIMITERS, key=source.first_line.count)
         if self.columns:
-            lines = csv.reader(text, delimiter=self.delimiter, quoting=csv.QUOTE_NONE, strict=True)
+            lines = csv.reader(text, delimiter=delimiter, quoting=csv.QUOTE_NONE, strict=True)
         else:
-            lines = csv.reader(text, delimiter=self.delimiter, strict=True)
+            lines = csv.reader(text, delimiter=delimiter, strict=True)
         records: list[Record] = []
         columns = list(self.columns)
         while True:
@@ -180,7 +182,7 @@ class Table:
             try:
                 cells = next(lines, None)
             except csv.Error as exc:
-                place.report_text("", f"text that is no row ({exc})", "cells divided by " + _named(self.delimiter))
+                place.report_text("", f"text that is no row ({exc})", "cells divided by " + _named(delimiter))
                 break
             if cells is None:
                 break

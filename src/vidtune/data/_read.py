@@ -102,7 +102,9 @@ def _text_of(path: Path, data: bytes, findings: Findings) -> tuple[str, list[str
 
 
 def _annotation_names(folder: Path) -> list[str]:
-    return sorted(item.name for item in folder.iterdir() if item.suffix in (".json", ".jsonl", ".csv", ".parquet"))
+    return sorted(
+        item.name for item in folder.iterdir() if item.suffix in (".json", ".jsonl", ".csv", ".tsv", ".parquet")
+    )
 
 
 def _detect_format(source: SourceFile, findings: Findings) -> tuple[str, list[Record]]:
@@ -118,7 +120,7 @@ def _detect_format(source: SourceFile, findings: Findings) -> tuple[str, list[Re
         records = layout.parse(source, own)
         votes: Counter[str] = Counter()
         for record in records[:_NUM_LOOKED_AT]:
-            votes.update(name for name in by_layout[layout] if readers.get(name).recognises(record.value))
+            votes.update(_formats_of(record.value, by_layout[layout]))
         if votes:
             # Parsed again into the findings of the file, which a try that came to nothing must not fill.
             return votes.most_common(1)[0][0], records if own is findings else layout.parse(source, findings)
@@ -126,6 +128,11 @@ def _detect_format(source: SourceFile, findings: Findings) -> tuple[str, list[Re
             return "", _report_unknown(records, by_layout[layout], findings)
     layout = fitting[0] if fitting else RECORDS
     return "", _report_unknown(layout.parse(source, findings), by_layout[layout], findings)
+
+
+def _formats_of(record: Mapping[str, Any], names: Sequence[str]) -> list[str]:
+    found = [name for name in names if readers.get(name).recognises(record)]
+    return [name for name in found if not getattr(readers.get(name), "is_general", False)] or found
 
 
 def _report_unknown(records: list[Record], names: Sequence[str], findings: Findings) -> list[Record]:

@@ -86,6 +86,14 @@ def all_files() -> dict[str, Any]:
         "msrvtt_qa/test_qa.json": _msrvtt_qa(),
         "table/clips.csv": 'video,question,answer,label,note\nsquats/1.mp4,How is it?,good depth,squats,"a, b"\n'
         "squats/2.mp4,,shallow,squats,\n",
+        "table/semicolons.csv": "video;question;answer\nsquats/1.mp4;How is it?;good, deep\n",
+        "table/tabs.tsv": "video\tquestion\tanswer\nsquats/1.mp4\tHow is it?\tgood; deep\n",
+        "plain/questions.jsonl": '{"video": "squats/1.mp4", "question": "How is it?", "answer": "good", "at": [1.5]}\n'
+        '{"video": "squats/2.mp4", "answer": "shallow", "id": 7, "label": "squats", "question": null}\n',
+        "plain/choices.json": [
+            {"video": "a.mp4", "question": "What is thrown?", "options": ["a ball", "a hat", "a dog"], "answer": "B"},
+            {"video": "b.mp4", "question": "Who speaks?", "options": ["a man", "a woman"], "answer": "a woman"},
+        ],
         "table/choices.csv": "id,video,question,options,answer\nq1,a.mp4,What is thrown?,a ball|a hat|a dog,B\n"
         "q2,b.mp4,Who speaks?,a man|a woman,a woman\n",
     }

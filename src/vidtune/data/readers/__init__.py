@@ -14,7 +14,8 @@ from vidtune.data._samples import Sample
 class Reader(Protocol):
     """An annotation format: how its files are cut into records, and how a record is known and read.
 
-    It may have ``split_lists`` besides: from splits that are files of their own, as papers name them, to those files.
+    It may have ``split_lists`` besides: from splits that are files of their own, as papers name them, to those files;
+    and ``is_general``, true where it takes records that no other format knows.
     """
 
     layout: Layout

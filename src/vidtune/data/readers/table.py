@@ -1,7 +1,8 @@
-"""A plain CSV: columns ``video`` and ``answer`` (or ``caption``), and where known ``question``, ``id``, ``split`` ...
+"""A plain table: columns ``video`` and ``answer`` (or ``caption``), and where known ``question``, ``id``, ``split`` ...
 
-``options`` may hold the options of a multiple-choice question and ``references`` further right answers, both divided
-by ``|``. Any other column is kept. Where no question is written, one is asked that fits a caption.
+Cells are divided by commas, semicolons or tabs. ``options`` may hold the options of a multiple-choice question and
+``references`` further right answers, both divided by ``|``. Any other column is kept. Where no question is written, one
+is asked that fits a caption.
 """
 
 from __future__ import annotations
@@ -27,52 +28,70 @@ _JSON = "json:"
 """Begins a cell that holds a value no plain text can hold."""
 
 
-class _Csv:
+def is_row(record: Mapping[str, Any]) -> bool:
+    """Whether a record has a video and something that is asked or said about it."""
+    return "video" in record and any(key in record for key in ("question", *_ANSWERS))
+
+
+def read_row(cells: Mapping[str, Any], place: Place, *, has_divided_options: bool) -> Sample | None:
+    """Return the sample of a row, or None after a report.
+
+    Args:
+        cells: What is known of it; nothing empty.
+        place: Where it is.
+        has_divided_options: Whether ``options`` is one text with all of them, where it is a multiple-choice question.
+    """
+    video = video_of(cells, "video", place)
+    answer_key = next((key for key in _ANSWERS if key in cells), "answer")
+    question = str(cells.get("question") or CAPTION_QUESTION)
+    known = {key: str(cells[key]) if key in cells else None for key in ("split", "subject", "label")}
+    meta = {key: value for key, value in cells.items() if key not in {*_COLUMNS, *_ANSWERS}}
+    media = read_media_keys(meta, place)
+    if media is None:
+        return None
+    meta = {**{key: value for key, value in meta.items() if key not in MEDIA_KEYS}, **media}
+    if isinstance(meta.get("references"), str):
+        meta["references"] = [part.strip() for part in meta["references"].split(_DIVIDER) if part.strip()]
+    if isinstance(cells.get("options"), str if has_divided_options else list):
+        written = cells["options"]
+        parts = [part.strip() for part in written.split(_DIVIDER)] if has_divided_options else written
+        options = options_of(parts, "options", place)
+        correct = option_named(cells.get(answer_key), options, answer_key, place)
+        sample_id = str(cells.get("id", ""))
+        meta = {PROTOCOL: "multiple_choice", **{key: meta[key] for key in meta if key != "options"}}
+        sample = choice_sample(
+            place,
+            sample_id=sample_id,
+            video=video,
+            question=question,
+            options=options,
+            correct=correct,
+            meta=meta,
+            split=known["split"],
+            subject=known["subject"],
+        )
+        return replace(sample, label=known["label"]) if sample else None
+    turns = [Turn("user", question)]
+    if cells.get("system"):
+        turns.insert(0, Turn("system", str(cells["system"])))
+    if cells.get(answer_key):
+        turns.append(Turn("assistant", str(cells[answer_key])))
+    if video is None or not check_turns(turns, place):
+        return None
+    return Sample(str(cells.get("id", "")), video, tuple(turns), **known, meta=meta)
+
+
+class _Table:
     layout = Table()
     looks_like = "a table with the columns `video` and `question`, `answer` or `caption`"
+    is_general = True
 
     def recognises(self, record: Mapping[str, Any]) -> bool:
-        return "video" in record and any(key in record for key in ("question", *_ANSWERS)) and "a0" not in record
+        return is_row(record)
 
     def read_record(self, record: Mapping[str, Any], place: Place) -> Sample | None:
         cells = {key: _value(text, key, place) for key, text in record.items() if text != ""}
-        video = video_of(cells, "video", place)
-        answer_key = next((key for key in _ANSWERS if key in cells), "answer")
-        question = str(cells.get("question") or CAPTION_QUESTION)
-        known = {key: str(cells[key]) if key in cells else None for key in ("split", "subject", "label")}
-        meta = {key: value for key, value in cells.items() if key not in {*_COLUMNS, *_ANSWERS}}
-        media = read_media_keys(meta, place)
-        if media is None:
-            return None
-        meta = {**{key: value for key, value in meta.items() if key not in MEDIA_KEYS}, **media}
-        if isinstance(meta.get("references"), str):
-            meta["references"] = [part.strip() for part in meta["references"].split(_DIVIDER) if part.strip()]
-        if isinstance(cells.get("options"), str):
-            parts = [part.strip() for part in cells["options"].split(_DIVIDER)]
-            options = options_of(parts, "options", place)
-            correct = option_named(cells.get(answer_key), options, answer_key, place)
-            sample_id = str(cells.get("id", ""))
-            meta = {PROTOCOL: "multiple_choice", **{key: meta[key] for key in meta if key != "options"}}
-            sample = choice_sample(
-                place,
-                sample_id=sample_id,
-                video=video,
-                question=question,
-                options=options,
-                correct=correct,
-                meta=meta,
-                split=known["split"],
-                subject=known["subject"],
-            )
-            return replace(sample, label=known["label"]) if sample else None
-        turns = [Turn("user", question)]
-        if cells.get("system"):
-            turns.insert(0, Turn("system", str(cells["system"])))
-        if cells.get(answer_key):
-            turns.append(Turn("assistant", str(cells[answer_key])))
-        if video is None or not check_turns(turns, place):
-            return None
-        return Sample(str(cells.get("id", "")), video, tuple(turns), **known, meta=meta)
+        return read_row(cells, place, has_divided_options=True)
 
     def to_record(self, sample: Sample) -> dict[str, Any]:
         if len([turn for turn in sample.turns if turn.role != "system"]) > 2:
@@ -123,4 +142,4 @@ def _value(text: str, key: str, place: Place) -> Any:
         return None
 
 
-READER = _Csv()
+READER = _Table()
