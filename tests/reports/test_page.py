@@ -370,3 +370,12 @@ def test_a_score_without_colours_is_not_offered_to_be_shown_by_them(tmp_path):
 
     assert "BERT Similarity: red" in coloured
     assert "BERT Similarity: red" not in plain
+
+
+def test_pictures_are_spoken_of_only_where_there_are_some(html, tmp_path):
+    run = write_run(tmp_path / "run", with_strips=False)
+
+    assert "Each picture strip is exactly what the model saw" in html
+    text = render_page(read_run(run))
+    assert "Each picture strip" not in text
+    assert "The run kept no pictures of what the model saw." in text

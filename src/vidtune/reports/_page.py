@@ -69,6 +69,7 @@ def render_page(view: RunView, sections: Sequence[Section] = ()) -> str:
         num_samples=len(samples),
         has_media=any(item["clip"] or item["sound"] for item in samples),
         has_sound=any(row.record["sound"] for row in view.rows),
+        has_strips=num_without_strip > 0 or any(item["strip"] for item in samples),
         num_without_strip=num_without_strip,
         labels=_labels(view),
         label_noun="Exercise" if "exercise" in view.blocks else "Class",
