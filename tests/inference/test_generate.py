@@ -74,6 +74,32 @@ def test_a_batch_gives_token_for_token_what_transformers_gives_one_by_one(
     assert [row.is_stopped for row in rows] == [tokens[-1] in stop_ids for tokens in expected]
 
 
+def test_a_repetition_penalty_is_that_of_transformers(loaded: LoadedModel, requests_mixed: list[Request]) -> None:
+    config = GenerationConfig(max_new_tokens=NUM_NEW, repetition_penalty=1.3)
+    clip = next(request.frames for request in requests_mixed if request.frames is not None)
+    more = [Request((Turn("user", text),), clip, text) for text in ("Which exercise is this?", "Why?")]
+    requests = [*requests_mixed, *more]  # of one clip, whose prompts begin with common tokens
+    endless = replace(loaded, family=WithStops(loaded.family, (10**6,)))
+    expected = []
+    for request in requests:
+        inputs = encode(loaded, [request])
+        output = loaded.model.generate(
+            **inputs,
+            max_new_tokens=NUM_NEW,
+            do_sample=False,
+            eos_token_id=[10**6],
+            pad_token_id=0,
+            repetition_penalty=1.3,
+        )
+        expected.append(output[0, inputs["input_ids"].shape[1] :].tolist())
+    plain = generate(endless, requests, GenerationConfig(max_new_tokens=NUM_NEW), batch_size=4)
+
+    answers = generate(endless, requests, config, batch_size=4)
+
+    assert [list(answer.token_ids) for answer in answers] == expected
+    assert [list(answer.token_ids) for answer in plain] != expected
+
+
 def test_confidence_is_the_models_own_log_probability_of_its_tokens(
     loaded: LoadedModel, requests_mixed: list[Request]
 ) -> None:

@@ -138,6 +138,30 @@ def test_of_a_recording_the_part_is_shown_about_which_something_is_asked(
     assert outside["error"]["code"] == "video_empty"
 
 
+def test_what_a_checkpoint_asks_for_and_does_not_get_is_told(
+    config: PredictConfig, tiny_folder: Path, tmp_path: Path
+) -> None:
+    folder = shutil.copytree(tiny_folder, tmp_path / "model")
+    settings = folder / "generation_config.json"
+    settings.write_text(json.dumps({**json.loads(settings.read_text()), "repetition_penalty": 1.05}))
+    base = config.model_dump()
+    plain, followed = (
+        PredictConfig.model_validate(
+            {
+                **base,
+                "model": {"source": str(folder)},
+                "generation": {"max_new_tokens": 2, "repetition_penalty": penalty},
+            }
+        )
+        for penalty in (1.0, 1.05)
+    )
+
+    (note,) = predict_dataset(plain, RunDirectory(tmp_path / "plain")).notes
+
+    assert "asks for repetition_penalty=1.05, which is not used; generation.repetition_penalty sets the first" in note
+    assert predict_dataset(followed, RunDirectory(tmp_path / "followed")).notes == ()
+
+
 def test_the_recipe_and_the_environment_are_in_the_run(config: PredictConfig, run: RunDirectory) -> None:
     predict_dataset(config, run)
 

@@ -76,6 +76,10 @@ class GenerationConfig(Config):
     seed: Annotated[int, Field(ge=0)] | None = None
     """Only with do_sample. What is drawn depends on the seed and the sample, not on the batch. None: 0."""
 
+    repetition_penalty: Annotated[float, Field(gt=0, le=10)] = 1.0
+    """Above 1, tokens that the prompt or the answer has already become less probable, as in transformers (CTRL,
+    arXiv:1909.05858). The checkpoint's own setting is not used: Qwen2.5-VL, for one, comes with 1.05."""
+
     @model_validator(mode="after")
     def _sampling_settings_have_an_effect(self) -> Self:
         settings = {"temperature": self.temperature, "top_p": self.top_p, "seed": self.seed}

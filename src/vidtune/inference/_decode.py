@@ -78,6 +78,9 @@ class _Tensors:
     token_b: torch.Tensor
     """What was written last, and goes into the model next."""
 
+    seen_bv: torch.Tensor | None
+    """Whether a row has a token already, in its prompt or its answer; None where that changes nothing."""
+
 
 class Decoder:
     """Answers that are written side by side.
@@ -124,8 +127,11 @@ class Decoder:
         rows = [Row(random.Random(f"{self._config.seed or 0}:{key}")) for key in keys]  # noqa: S311  # not a secret
         with torch.no_grad(), _in_eval_mode(self._model):
             read = self._reader.read(prompts)
-            token_b = self._write(rows, read.logits_bv, began_s)
-            joined = _Tensors(read.cache, read.mask_bl, read.last_position, token_b)
+            seen_bv = None
+            if self._config.repetition_penalty != 1:
+                seen_bv = _seen(prompts, read.logits_bv)
+            token_b = self._write(rows, read.logits_bv, seen_bv, began_s)
+            joined = _Tensors(read.cache, read.mask_bl, read.last_position, token_b, seen_bv)
             self._tensors = joined if self._tensors is None else _add(self._tensors, joined)
         self._rows += rows
         return rows
@@ -152,11 +158,19 @@ class Decoder:
             past_key_values=tensors.cache,
             use_cache=True,
         )
-        tensors.token_b = self._write(self._rows, output.logits[:, -1].float(), began_s)
+        tensors.token_b = self._write(self._rows, output.logits[:, -1].float(), tensors.seen_bv, began_s)
 
-    def _write(self, rows: Sequence[Row], logits_bv: torch.Tensor, began_s: float) -> torch.Tensor:
+    def _write(
+        self, rows: Sequence[Row], logits_bv: torch.Tensor, seen_bv: torch.Tensor | None, began_s: float
+    ) -> torch.Tensor:
         """Choose the next token of each row and write it down where the answer goes on."""
-        token_b = self._choose(logits_bv, rows)
+        if seen_bv is None:
+            token_b = self._choose(logits_bv, rows)
+        else:
+            penalty = self._config.repetition_penalty
+            less_bv = torch.where(logits_bv > 0, logits_bv / penalty, logits_bv * penalty)
+            token_b = self._choose(torch.where(seen_bv, less_bv, logits_bv), rows)
+            seen_bv.scatter_(1, token_b[:, None], True)
         logprob_bv = logits_bv.log_softmax(1)
         facts = _facts(logprob_bv, token_b)
         top = _likeliest(logprob_bv, token_b, self._num_top) if self._num_top else [{}] * len(rows)
@@ -188,6 +202,7 @@ class Decoder:
             keep_rows(tensors.cache, select, num_tokens)
             tensors.mask_bl, tensors.token_b = mask_bl[:, -num_tokens:], tensors.token_b[select]
             tensors.position = tensors.position.index_select(-2, select)
+            tensors.seen_bv = None if tensors.seen_bv is None else tensors.seen_bv[select]
         return finished
 
 
@@ -223,7 +238,16 @@ def _add(tensors: _Tensors, more: _Tensors) -> _Tensors:
         torch.cat([pad_left(part.mask_bl, length, 1) for part in (tensors, more)]),
         torch.cat([tensors.position, more.position], dim=-2),
         torch.cat([tensors.token_b, more.token_b]),
+        None if tensors.seen_bv is None or more.seen_bv is None else torch.cat([tensors.seen_bv, more.seen_bv]),
     )
+
+
+def _seen(prompts: Prompts, logits_bv: torch.Tensor) -> torch.Tensor:
+    """Return which tokens each prompt has."""
+    seen_bv = torch.zeros_like(logits_bv, dtype=torch.bool)
+    for row, ids in enumerate(prompts.ids_of_requests()):
+        seen_bv[row, torch.tensor(ids, device=seen_bv.device)] = True
+    return seen_bv
 
 
 class _Chooser:

@@ -20,6 +20,16 @@ _HALF = (torch.bfloat16, torch.float16)
 
 _MAX_TOKENS_OF_PLAIN_ATTENTION = 512
 
+_NEUTRAL = {"repetition_penalty": 1.0, "no_repeat_ngram_size": 0, "min_length": 0, "min_new_tokens": 0, "num_beams": 1}
+"""Settings by which ``generate`` writes other tokens than the likeliest, and their values that change nothing."""
+
+
+def settings_of_checkpoint(model: Any) -> dict[str, Any]:
+    """Return by what a checkpoint asks ``generate`` of transformers for other tokens than the likeliest."""
+    settings = bare_model(model).generation_config
+    found = {name: getattr(settings, name, None) for name in _NEUTRAL}
+    return {name: value for name, value in found.items() if value not in (None, _NEUTRAL[name])}
+
 
 def choose_attention(name: str, device: torch.device, dtype: torch.dtype) -> str:
     """Return what transformers calls the attention that ``name`` asks for.

@@ -40,13 +40,13 @@ from vidtune.inference._claim import (
     note_peak_memory,
     read_done,
 )
-from vidtune.inference._config import PredictConfig
+from vidtune.inference._config import GenerationConfig, PredictConfig
 from vidtune.inference._engine import CLIPS_READ_TOGETHER, Engine
 from vidtune.inference._gates import GateRecorder, draw_gates
 from vidtune.inference._loading import fingerprint, load_configured, resolve_source
 from vidtune.inference._memory import BatchSize
 from vidtune.inference._named_sounds import check_named_sounds
-from vidtune.inference._options import describe_loading
+from vidtune.inference._options import describe_loading, settings_of_checkpoint
 from vidtune.inference._reading import Clip, read_ahead
 from vidtune.inference._records import answer_record, error_record, qved_predictions, strip_name
 from vidtune.inference._request import Generation, Request, clip_key, sort_for_reading
@@ -106,11 +106,13 @@ def predict_dataset(
         num_finished = len(samples) - len(todo)
         began_s = time.perf_counter()
         batch_size = None
+        notes_on_model: list[str] = []
         if todo:
             progress("load model", 0, 1, config.model.source)
             loaded = load() if load is not None else load_configured(config.model, quantization=config.quantization)
             check_inputs(run, input_hashes(config, dataset), loaded)
             progress("load model", 1, 1, describe_loading(loaded))
+            notes_on_model = _note_settings(loaded, config.generation)
             note_expected(run, num_expected)
             # Only now: an ETA that counts the time of loading is wrong for as long as few are answered.
             progress(_STAGE, num_finished, len(samples))
@@ -142,6 +144,7 @@ def predict_dataset(
             batch_size=batch_size,
             notes=[
                 *compare_with_training(config),
+                *notes_on_model,
                 *_note_unanswered(samples),
                 *note_windows(samples),
                 *_note_sound(samples, list(records.values())),
@@ -267,6 +270,18 @@ def _note_unanswered(samples: Sequence[Sample]) -> list[str]:
     if not num_unanswered:
         return []
     return [f"{num_unanswered} of {len(samples)} samples have no reference answer: they cannot be evaluated."]
+
+
+def _note_settings(loaded: LoadedModel, config: GenerationConfig) -> list[str]:
+    """Say what of the checkpoint's own way to write answers is not followed."""
+    asked = settings_of_checkpoint(loaded.model)
+    if asked.get("repetition_penalty") == config.repetition_penalty:
+        del asked["repetition_penalty"]
+    if not asked:
+        return []
+    told = ", ".join(f"{name}={value}" for name, value in asked.items())
+    remedy = "; generation.repetition_penalty sets the first" if "repetition_penalty" in asked else ""
+    return [f"The checkpoint's generation_config.json asks for {told}, which is not used{remedy}."]
 
 
 def _note_sound(samples: Sequence[Sample], records: Sequence[Mapping[str, Any]]) -> list[str]:

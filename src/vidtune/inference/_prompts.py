@@ -54,6 +54,11 @@ class Prompts:
         """Return the length of each request's prompt."""
         return [self.num_common_n[row] + len(rest) for row, rest in zip(self.whose_r, self.rest_r, strict=True)]
 
+    def ids_of_requests(self) -> list[tuple[int, ...]]:
+        """Return the whole prompt of each request."""
+        ids_n = [_unpadded(self.inputs, row)[:num] for row, num in enumerate(self.num_common_n)]
+        return [(*ids_n[row], *rest) for row, rest in zip(self.whose_r, self.rest_r, strict=True)]
+
     def num_visual_tokens(self) -> list[int]:
         """Return, for each request, how many tokens stand for pixels."""
         counts = self.inputs.num_visual_tokens()

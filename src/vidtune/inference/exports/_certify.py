@@ -7,14 +7,16 @@ import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from vidtune.adapters import find_stages
 from vidtune.core.progress import Progress, silent
+from vidtune.inference._options import settings_of_checkpoint
 from vidtune.inference.exports._causes import Evidence, find_causes
 from vidtune.inference.exports._certificate import Certificate, Side
 from vidtune.inference.exports._compare import first_difference
 from vidtune.inference.exports._config import Tolerance
-from vidtune.inference.exports._pipeline import Pipeline, note_on_settings
+from vidtune.inference.exports._pipeline import Pipeline
 from vidtune.inference.exports._probes import Probe
 from vidtune.inference.exports._rows import Pair, measure_pair, stage_rows, worst_logits
 from vidtune.inference.exports._trace import BatchTrace, Trace, trace_batch, trace_one
@@ -83,7 +85,7 @@ def certify(
         num_same_answers=sum(share == 1.0 for share in shares),
         mean_same_tokens=sum(shares) / len(shares),
         causes=tuple(causes),
-        notes=(*notes, *note_on_settings(candidate.model)),
+        notes=(*notes, *_note_on_settings(candidate.model)),
     )
 
 
@@ -119,6 +121,13 @@ def _measure_all(
     if kept is None:
         raise ValueError("a certificate needs at least one question.")
     return pairs, kept
+
+
+def _note_on_settings(model: Any) -> list[str]:
+    """Say so when a checkpoint asks ``generate`` for other tokens than the likeliest ones."""
+    asked = ", ".join(f"{name}={value}" for name, value in settings_of_checkpoint(model).items())
+    told = "which generate of transformers applies and vidtune does not: the answers were compared without"
+    return [f"generation_config.json asks for {asked}, {told}"] if asked else []
 
 
 def _drop(*traces: Trace) -> None:

@@ -26,9 +26,6 @@ if TYPE_CHECKING:
 
 Tensors = dict[str, torch.Tensor]
 
-_NEUTRAL = {"repetition_penalty": 1.0, "no_repeat_ngram_size": 0, "min_length": 0, "min_new_tokens": 0, "num_beams": 1}
-"""Settings by which ``generate`` writes other tokens than the likeliest, and their values that change nothing."""
-
 
 class Pipeline(Protocol):
     """One way to put questions to a model."""
@@ -169,19 +166,6 @@ class Plain:
                 told = _join(told, say(clip))
         told["videos_kwargs"].pop("input_data_format", None)
         return {"videos": [clip.frames_thwc for clip in clips], **told}
-
-
-def note_on_settings(model: Any) -> list[str]:
-    """Say so when a checkpoint asks ``generate`` for other tokens than the likeliest ones."""
-    settings = bare_model(model).generation_config
-    found = {name: getattr(settings, name, None) for name in _NEUTRAL}
-    asked = [f"{name}={value}" for name, value in found.items() if value not in (None, _NEUTRAL[name])]
-    if not asked:
-        return []
-    return [
-        f"generation_config.json asks for {', '.join(asked)}, which generate of transformers applies and vidtune does "
-        "not: the answers were compared without"
-    ]
 
 
 @contextmanager
