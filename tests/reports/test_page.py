@@ -317,6 +317,19 @@ def test_the_clip_that_is_played_is_the_one_that_was_shown(tmp_path):
     assert "asked with wrong video · shown the clip other.mp4" in html
 
 
+def test_of_a_recording_the_part_that_was_shown_is_played_and_told(tmp_path):
+    run = write_run(tmp_path / "run", num_samples=1, num_errors=0)
+    (record,) = RecordLog(run.predictions).read()
+    frames = {**record["frames"], "duration_s": 600.0, "start_s": 20.0, "end_s": 30.5}
+    rewrite_records(run, video="own.mp4", frames=frames)
+    (run.path / "own.mp4").write_bytes(b"clip")
+
+    html = render_page(read_run(run))
+
+    assert re.findall(r'<video src="([^"]*)"', html) == ["own.mp4#t=20,30.5"]
+    assert "of the part from 20.00 to 30.50 s" in html
+
+
 def test_a_score_beyond_one_is_drawn_on_an_axis_that_holds_it(tmp_path):
     run = write_run(tmp_path / "run", num_errors=0)
     metrics = read_json(run.metrics)

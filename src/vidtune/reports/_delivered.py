@@ -78,9 +78,10 @@ def _frame_notes(frames: Mapping[str, Any] | None) -> list[str]:
     if not frames:
         return []
     times = ", ".join(f"{time_s:.2f}" for time_s in frames["times_s"])
+    whole = f"part from {frames['start_s']:.2f} to {frames['end_s']:.2f} s" if "start_s" in frames else "clip"
     told = (
         f"{frames['delivered']} of {frames['requested']} frames, at {times} s of {frames['duration_s']:.2f} s; "
-        f"{percent(frames['coverage'])} of the clip covered"
+        f"{percent(frames['coverage'])} of the {whole} covered"
     )
     return [told, f"{frames['padded']} repeated to fill up"] if frames.get("padded") else [told]
 

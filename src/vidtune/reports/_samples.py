@@ -104,7 +104,7 @@ def _item(
         "video": record["video"],
         "label": str(record["label"] or ""),
         "strip": strips.get(row.number),
-        "clip": clips.get(row.shown_video, ""),
+        "clip": _of_part(clips.get(row.shown_video, ""), record["frames"] or {}),
         "sound": sounds.get(row.sound_file, ""),
         "num_frames": record["frames"]["delivered"] if record["frames"] else 0,
         "notes": _notes(record),
@@ -112,6 +112,13 @@ def _item(
         "told": _told(view, row),
         "marks": marks,
     }
+
+
+def _of_part(address: str, frames: Mapping[str, Any]) -> str:
+    """Return where a clip is, with the part of it that was shown as browsers understand it (Media Fragments)."""
+    if not address or "start_s" not in frames:
+        return address
+    return f"{address}#t={frames['start_s']:g},{frames['end_s']:g}"
 
 
 def _told(view: RunView, row: Row) -> list[tuple[str, str, str]]:
