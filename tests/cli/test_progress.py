@@ -19,6 +19,18 @@ def test_what_a_killed_run_did_before_does_not_make_the_rest_look_fast(monkeypat
     ]
 
 
+def test_a_short_stage_that_begins_again_is_told_once(monkeypatch, capsys):
+    now_s = 1000.0
+    monkeypatch.setattr(time, "monotonic", lambda: now_s)
+    with progress_bar() as progress:
+        for duration_s in (0.5, 0.5, 3.0, 0.5):  # texts are embedded a few at a time
+            progress("embed", 1, 2)
+            now_s += duration_s
+            progress("embed", 2, 2)
+
+    assert capsys.readouterr().err.splitlines() == ["embed: 2/2 in 0 s", "embed: 2/2 in 3 s"]
+
+
 def test_a_stage_that_begins_again_is_told_again_with_an_eta_of_its_own(monkeypatch, capsys):
     now_s = 1000.0
     monkeypatch.setattr(time, "monotonic", lambda: now_s)

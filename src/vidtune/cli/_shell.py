@@ -96,13 +96,15 @@ def progress_bar() -> Iterator[Progress]:
 
 
 class _LineProgress:
-    """Progress as plain lines: the first, one every ten seconds, and the last of each stage."""
+    """Progress as plain lines: one every ten seconds, and the last of a stage; of a short one only the first time."""
 
     _INTERVAL_S = 10.0
+    _SHORT_S = 2.0
 
     def __init__(self) -> None:
         self._began: dict[str, tuple[float, int]] = {}  # seconds, and what was done before: by a run taken up again
         self._printed_s: dict[str, float] = {}
+        self._repeated: set[str] = set()
 
     def __call__(self, stage: str, done: int, total: int, note: str = "") -> None:
         import time
@@ -110,12 +112,16 @@ class _LineProgress:
         now_s = time.monotonic()
         if self._printed_s.get(stage) == float("inf") and done < total:  # begun again, as measuring is
             del self._began[stage], self._printed_s[stage]
+            self._repeated.add(stage)
         began_s, done_before = self._began.setdefault(stage, (now_s, done))
         is_due = now_s - self._printed_s.get(stage, began_s) >= self._INTERVAL_S
         if not (is_due or (done >= total and self._printed_s.get(stage) != float("inf"))):
             return
+        is_first_line = stage not in self._printed_s
         self._printed_s[stage] = float("inf") if done >= total else now_s
         spent_s = now_s - began_s
+        if stage in self._repeated and is_first_line and spent_s < self._SHORT_S:
+            return
         eta = f", ETA {spent_s / (done - done_before) * (total - done):.0f} s" if done_before < done < total else ""
         click.echo(f"{stage}: {done}/{total} in {spent_s:.0f} s{eta}{'  ' + note if note else ''}", err=True)
 
