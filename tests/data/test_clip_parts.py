@@ -13,6 +13,7 @@ from vidtune.data import (
     read_dataset,
     sound_source,
     split_dataset,
+    suffix_of,
     write_dataset,
 )
 from vidtune.media import ClipPart
@@ -47,8 +48,8 @@ def test_the_part_that_is_meant_is_read_from_every_conversation(tmp_path, record
 def test_what_is_written_names_the_same_part(tmp_path, format):
     samples = read_dataset(write(tmp_path / "in.json", [qved("x.mp4", label="squats", **PART), qved("y.mp4")])).samples
 
-    write_dataset(samples, tmp_path / "out", format=format)
-    path = (tmp_path / "out").rename(tmp_path / ("out.csv" if format == "table" else "out.json"))
+    path = tmp_path / f"out{suffix_of(format)}"
+    write_dataset(samples, path, format=format)
 
     assert part_of(path) == PART
     assert read_dataset(path).samples == samples

@@ -7,7 +7,7 @@ from tests.data.writing import messages, qved, write, write_clip
 from tests.media.writing import tone, write_sound
 
 from vidtune.core.errors import DataInvalid
-from vidtune.data import DataConfig, check_dataset, keep_sounds, read_dataset, sound_source, write_dataset
+from vidtune.data import DataConfig, check_dataset, keep_sounds, read_dataset, sound_source, suffix_of, write_dataset
 
 PART = {"audio": "a.wav", "audio_start_s": 0.5, "audio_end_s": 2.0}
 
@@ -88,8 +88,8 @@ def test_a_sound_that_cannot_be_meant_is_told_with_its_field(tmp_path, record, t
 def test_what_is_written_names_the_same_sound_and_the_same_part(tmp_path, format):
     samples = read_dataset(write(tmp_path / "in.json", [qved("x.mp4", label="squats", **PART), qved("y.mp4")])).samples
 
-    write_dataset(samples, tmp_path / "out", format=format)
-    path = (tmp_path / "out").rename(tmp_path / ("out.csv" if format == "table" else "out.json"))
+    path = tmp_path / f"out{suffix_of(format)}"
+    write_dataset(samples, path, format=format)
 
     assert sound_of(path) == PART
     assert read_dataset(path).samples == samples

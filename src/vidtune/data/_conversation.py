@@ -166,10 +166,10 @@ def read_media_keys(record: Mapping[str, Any], place: Place) -> dict[str, Any] |
     ``audio_end_s`` the part of it.
     """
     sound = _read_sound_file(record, place)
-    parts = [_read_part(record, kind, place) for kind in ("video", "audio")]
-    if sound is None or None in parts:
+    part, part_of_sound = _read_part(record, "video", place), _read_part(record, "audio", place)
+    if sound is None or part is None or part_of_sound is None:
         return None
-    return {**sound, **(parts[0] or {}), **(parts[1] or {})}
+    return {**sound, **part, **part_of_sound}
 
 
 def _read_sound_file(record: Mapping[str, Any], place: Place) -> dict[str, Any] | None:
