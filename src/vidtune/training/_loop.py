@@ -139,7 +139,8 @@ class Loop:
         self._optimizer = self._sharding.take(optimizer)
         stores = [parts.train] if parts.held_out is None else [parts.train, parts.held_out]
         self._scale = LossScale(parts.precision, self._sharding.parameters.values(), state)
-        self._terms = Terms(config.loss.terms, parts.loaded, parts.schedule.num_steps)
+        most_frames = max(example.num_frames for example in parts.train.examples)
+        self._terms = Terms(config.loss.terms, parts.loaded, parts.schedule.num_steps, most_frames)
         self._last_layer = LastLayer(self._model)
         require_can_share(config, self._model)
         self._shared_prompts = SharedPrompts(self._model) if config.loop.share_prompts else None

@@ -37,6 +37,9 @@ class LossTerm(Protocol[OptionsT_contra]):
     needs_input: bool
     """Whether it compares what left the model with what entered it, so that the choice of one has no effect."""
 
+    least_frames: int
+    """How many frames tell it anything (groups of them where the model joins neighbours); clips of fewer add 0."""
+
     def loss(self, clip: ClipStates, reference: ClipStates, options: OptionsT_contra) -> torch.Tensor:
         """Return the term for one clip, a scalar with a gradient.
 
@@ -101,12 +104,15 @@ class Terms:
         configs: By name; may be empty.
         loaded: The model with its adapter.
         num_steps: All steps of the run.
+        most_frames: How many frames the longest clip of the run has.
 
     Raises:
-        ConfigInvalid: If the model does not show its states.
+        ConfigInvalid: If the model does not show its states, or no clip has the frames that a term needs.
     """
 
-    def __init__(self, configs: Mapping[str, TermConfig], loaded: LoadedModel, num_steps: int) -> None:
+    def __init__(
+        self, configs: Mapping[str, TermConfig], loaded: LoadedModel, num_steps: int, most_frames: int
+    ) -> None:
         self._terms = {name: (config, *read_term(name, config)) for name, config in configs.items()}
         self._num_steps = num_steps
         self._sums: dict[str, float] = {}
@@ -115,6 +121,14 @@ class Terms:
             self._decoder = _find_decoder(loaded)
             self._token_id = loaded.family.visual_token_id(loaded.processor)
             self._frames_a_group = loaded.family.frame_policy.multiple
+        for name, (_, term, _) in self._terms.items():
+            least = term.least_frames * self._frames_a_group
+            if most_frames < least:
+                raise ConfigInvalid(
+                    f"loss.terms.{name} needs clips of at least {least} frames with this model, and the longest here "
+                    f"has {most_frames}: it would change nothing.",
+                    f"Set sampling.num_frames to {least} or more, or take the term out of the recipe.",
+                )
 
     @contextmanager
     def watching(self) -> Iterator[SeenStates]:
@@ -159,15 +173,14 @@ class Terms:
         """
         clips = self._cut_out(seen, input_ids_bt, num_frames)
         for name, (config, term, options) in self._terms.items():
-            if not clips:
-                break
             with torch.autocast(loss.device.type, enabled=False):
                 values = [
                     term.loss(entered if config.features == "input" else left, entered, options)
                     for entered, left in clips
+                    if len(left.frames_td) >= term.least_frames
                 ]
                 # The mean over the step's samples: accumulating equals one large batch here too.
-                mean = torch.stack(values).sum() / len(plan.indices)
+                mean = sum(values, loss.new_zeros(())) / len(plan.indices)
             weighted = config.weight * term_factor(config.schedule, plan.step, self._num_steps) * mean
             self._sums[name] = self._sums.get(name, 0.0) + float(weighted.detach())
             loss = loss + weighted

@@ -32,10 +32,6 @@ class ClipStates:
         frames = torch.stack([part.mean(dim=0) for part in torch.tensor_split(tokens_nd, num_frames)])
         return cls(tokens_nd, frames)
 
-    def zero(self) -> torch.Tensor:
-        """Return a loss of 0 for a clip about which a term can say nothing."""
-        return self.frames_td.new_zeros(())
-
 
 def mahalanobis_squares(frames_td: torch.Tensor) -> torch.Tensor:
     """Return the squared distance (T,) of each frame from the clip's mean, in standard deviations of each feature.

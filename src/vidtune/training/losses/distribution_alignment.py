@@ -21,11 +21,10 @@ class _DistributionAlignment:
 
     options_class = DistributionAlignmentOptions
     needs_input = False
+    least_frames = 2
 
     def loss(self, clip: ClipStates, reference: ClipStates, options: DistributionAlignmentOptions) -> torch.Tensor:
-        """Return the divergence in nats, averaged over features; 0 for a single frame."""
-        if len(clip.frames_td) < 2:
-            return clip.zero()
+        """Return the divergence in nats, averaged over features."""
         mean_f, var_f = _moments(clip.frames_td)
         mean_n, var_n = _moments(clip.tokens_nd)
         return 0.5 * (torch.log(var_n / var_f) + (var_f + (mean_f - mean_n) ** 2) / var_n - 1).mean()

@@ -28,11 +28,10 @@ class _EquicontourHard:
 
     options_class = EquicontourHardOptions
     needs_input = False
+    least_frames = 3
 
     def loss(self, clip: ClipStates, reference: ClipStates, options: EquicontourHardOptions) -> torch.Tensor:
-        """Return the mean excess over the tolerance; 0 below three frames."""
-        if len(clip.frames_td) < 3:
-            return clip.zero()
+        """Return the mean excess over the tolerance."""
         return torch.relu(off_the_contour(clip.frames_td).abs() - options.tolerance).mean()
 
 

@@ -21,11 +21,10 @@ class _EquicontourSoft:
 
     options_class = EquicontourSoftOptions
     needs_input = False
+    least_frames = 3
 
     def loss(self, clip: ClipStates, reference: ClipStates, options: EquicontourSoftOptions) -> torch.Tensor:
-        """Return the mean squared relative distance from the contour; 0 below three frames."""
-        if len(clip.frames_td) < 3:
-            return clip.zero()
+        """Return the mean squared relative distance from the contour."""
         return (off_the_contour(clip.frames_td) ** 2).mean()
 
 

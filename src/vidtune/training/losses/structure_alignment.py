@@ -21,11 +21,10 @@ class _StructureAlignment:
 
     options_class = StructureAlignmentOptions
     needs_input = True
+    least_frames = 3
 
     def loss(self, clip: ClipStates, reference: ClipStates, options: StructureAlignmentOptions) -> torch.Tensor:
-        """Return the mean squared difference of the similarities; 0 for a single frame."""
-        if len(clip.frames_td) < 2:
-            return clip.zero()
+        """Return the mean squared difference of the similarities."""
         # The features that entered are the measure; they are not drawn towards what became of them.
         return ((_similarities(clip.frames_td) - _similarities(reference.frames_td.detach())) ** 2).mean()
 

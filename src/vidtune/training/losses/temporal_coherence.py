@@ -27,11 +27,11 @@ class _TemporalCoherence:
 
     options_class = TemporalCoherenceOptions
     needs_input = False
+    least_frames = 3
+    """Of two frames the change is always four times their variance, whatever they are."""
 
     def loss(self, clip: ClipStates, reference: ClipStates, options: TemporalCoherenceOptions) -> torch.Tensor:
-        """Return the mean squared change of that order, as a share of the variance; 0 for too few frames."""
-        if len(clip.frames_td) < options.order + 1:
-            return clip.zero()
+        """Return the mean squared change of that order, as a share of the variance."""
         changes_td = torch.diff(clip.frames_td, n=options.order, dim=0)
         spread = ((clip.frames_td - clip.frames_td.mean(dim=0)) ** 2).sum(dim=1).mean()
         return (changes_td**2).sum(dim=1).mean() / (spread + LEAST_VARIANCE)
