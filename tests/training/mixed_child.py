@@ -1,7 +1,6 @@
 """A training on texts, images, videos and, where the family hears, sound, in one process or as one of several.
 
 Readers of annotation files know clips only, so the other rows of a batch are made here, by the model's own processor.
-``heard`` is a kind that is added: a clip with its sound, as samples with sound are encoded.
 """
 
 from __future__ import annotations
@@ -33,17 +32,19 @@ ANSWER = "squats - the knees move inwards"
 NUM_LEARNED = 6
 KINDS = ("text", "video", "text", "image", "text", "text", "video", "text", "image")
 """With batches of one, several rounds of a step have processes with and without pixels."""
+SOUNDS = ("audio", "heard", "text")
+"""More for a family that hears: speech, and a clip with its sound as samples with sound are encoded."""
 SEED = 6
-"""Of the order: step 2 has texts alone, and with sound one of the later steps none, after the towers have moments."""
+"""Of the order: step 2 has texts alone, and with SOUNDS step 3 has none, after the towers have moments."""
 
 
-def main(model: str, run_path: str, sharding: str, *more_kinds: str) -> None:
+def main(model: str, run_path: str, sharding: str) -> None:
     run = RunDirectory(Path(run_path))
     run.path.mkdir(parents=True, exist_ok=True)
     torch.set_num_threads(1)
     with join_world() as world:
         loaded = load_model(model, device="cpu", dtype="float32")
-        kinds = [*KINDS, "audio", *more_kinds, "text"] if "audio" in loaded.family.modalities else list(KINDS)
+        kinds = KINDS + SOUNDS if "audio" in loaded.family.modalities else KINDS
         rows = {f"{kind} {number}": make_row(loaded, kind, number) for number, kind in enumerate(kinds)}
         store = ExampleStore(
             lambda sample: make_frames(2),
