@@ -1,5 +1,7 @@
 """Questions about parts of a recording: how formats name a part, what is read of it, and what checks say."""
 
+from dataclasses import replace
+
 import pytest
 from tests.data.writing import messages, qved, write, write_clip
 
@@ -79,6 +81,7 @@ def test_a_part_is_what_is_shown_and_heard_of_a_sample(tmp_path):
     assert clip_source(first, tmp_path) == ClipPart(clip, 0.5, 2.0)
     assert clip_source(second, tmp_path) == ClipPart(clip, 0.0, 1.0)
     assert (clip_name(first), clip_name(second)) == ("x.mp4 0.5 2.0", "x.mp4 1.0")
+    assert clip_name(replace(first, meta={"frames": ["a", "b"]})) == "x.mp4 a b"
     heard = sound_source(first, config)
     assert heard is not None
     assert (heard.path, heard.start_s, heard.end_s) == (clip, 0.5, 2.0)

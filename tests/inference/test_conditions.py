@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -138,6 +139,18 @@ def test_two_wordings_of_one_class_are_no_different_answer() -> None:
     ]
 
     assert all(found.label != labelled[int(name[1:])].label for name, found in borrowed(labelled).items())
+
+
+def test_a_window_is_borrowed_from_another_recording_where_there_is_one() -> None:
+    samples = [
+        replace(asked(n, "one" if n < 6 else "two", f"answer {n}"), meta={"frames": [f"{n}-{k}" for k in range(2)]})
+        for n in range(8)
+    ]
+
+    assert all(found.video != samples[int(name[1:])].video for name, found in borrowed(samples).items())
+    alone = borrowed(samples[:6])
+    assert set(alone) == {sample.sample_id for sample in samples[:6]}
+    assert all(found.sample_id != name for name, found in alone.items())
 
 
 def test_where_all_answers_or_all_videos_are_the_same_there_is_no_wrong_video() -> None:

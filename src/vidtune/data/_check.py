@@ -199,10 +199,7 @@ def _check_copies(probed: Sequence[ProbedVideo]) -> Iterable[Finding]:
 def _check_repeats(samples: Sequence[Sample]) -> Iterable[Finding]:
     by_question: dict[tuple[str, tuple[str, ...]], list[Sample]] = {}
     for sample in samples:
-        # Windows of one recording are different clips.
-        frames = sample.meta.get("frames")
-        window = "|".join(map(str, frames)) if isinstance(frames, list) else ""
-        key = (clip_name(sample) + window, tuple(turn.text for turn in sample.prompt_turns))
+        key = (clip_name(sample), tuple(turn.text for turn in sample.prompt_turns))
         by_question.setdefault(key, []).append(sample)
     repeated = [group for group in by_question.values() if len(group) > 1]
     same = [group for group in repeated if len({sample.answer for sample in group}) == 1]

@@ -26,9 +26,10 @@ def clip_source(sample: Sample, videos_root: Path | str) -> Path | FrameFolder |
 
 
 def clip_name(sample: Sample) -> str:
-    """Return what is shown of a sample as one text: its video and, of a window, the part of it."""
+    """Return what is shown of a sample as one text: its video and, of a window, the part of it or its frames."""
     part = [str(sample.meta[key]) for key in ("video_start_s", "video_end_s") if key in sample.meta]
-    return " ".join([sample.video, *part])
+    frames = sample.meta.get("frames")
+    return " ".join([sample.video, *part, *(map(str, frames) if isinstance(frames, list) else ())])
 
 
 def _whole_clip(sample: Sample, videos_root: Path | str) -> Path | FrameFolder:

@@ -10,8 +10,11 @@ from vidtune.inference._condition import Condition
 
 
 def borrow_clips(samples: Sequence[Sample]) -> Mapping[str, Sample]:
-    """Return for each sample another one, of another clip and with another answer."""
-    return borrow(samples, clip_name)
+    """Return for each sample another one, of another clip and with another answer.
+
+    Of another recording where there is such: windows of one may overlap, or show nearly the same.
+    """
+    return {**borrow(samples, clip_name), **borrow(samples, lambda sample: sample.video)}
 
 
 CONDITION = Condition(
