@@ -79,6 +79,18 @@ def test_split_does_not_replace_other_files_but_may_be_repeated(vidtune, dataset
     assert "is there already with other content" in err
 
 
+def test_a_split_is_written_whole_or_not_at_all(vidtune, dataset):
+    out = dataset.parent / "parts"
+    out.mkdir()
+    (out / f"{dataset.stem}_test.json").write_text("[]")
+
+    status, _, err = vidtune("data", "split", dataset, "--out", out)
+
+    assert status == 2
+    assert "_test.json is there already with other content" in err
+    assert [path.name for path in out.iterdir()] == [f"{dataset.stem}_test.json"]
+
+
 def test_the_published_split_tells_its_leaks(vidtune, dataset):
     status, out, _ = vidtune("data", "split", dataset, "--out", dataset.parent / "p", "--set", "compat=qved-1.0")
 

@@ -10,7 +10,7 @@ import click
 from vidtune.cli._shell import emit, json_option
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from vidtune.data import Dataset, Sample, SoundsKept
 
@@ -49,7 +49,7 @@ def convert(path: str, out: str, target: str | None, split: str | None, format_n
     target = target or _BY_SUFFIX.get(Path(out).suffix.lower())
     if target is None:
         raise BadUsage(f"--out {out} does not say which format to write.", "Say it with --to, e.g. --to messages.")
-    sounds = write_new(dataset, samples, Path(out), target)
+    [sounds] = write_new(dataset, {Path(out): samples}, target)
     record = {
         "from": dataset.format,
         "to": target,
@@ -77,11 +77,16 @@ def subset(path: str, out: str, ratios: tuple[float, ...], seed: int, format_nam
 
     dataset = read_dataset(path, format=format_name)
     target = target_of(dataset)
-    files, sounds = {}, []
-    for ratio, samples in take_subsets(dataset.samples, ratios, seed=seed).items():
-        file = Path(out) / f"{dataset.path.stem}_{100 * ratio:g}{suffix_of(target)}"
-        sounds.append(write_new(dataset, samples, file, target))
-        files[f"{ratio:g}"] = {"file": str(file), "num_samples": len(samples), "sounds": sounds[-1].to_record()}
+    subsets = take_subsets(dataset.samples, ratios, seed=seed)
+    parts = {
+        Path(out) / f"{dataset.path.stem}_{100 * ratio:g}{suffix_of(target)}": samples
+        for ratio, samples in subsets.items()
+    }
+    sounds = write_new(dataset, parts, target)
+    files = {
+        f"{ratio:g}": {"file": str(file), "num_samples": len(samples), "sounds": kept.to_record()}
+        for ratio, (file, samples), kept in zip(subsets, parts.items(), sounds, strict=True)
+    }
     rows = [f"{ratio:>6}  {one['num_samples']:>8,}  {one['file']}" for ratio, one in files.items()]
     emit({"path": path, "seed": seed, "subsets": files}, as_json, "\n".join([*rows, *sound_notes(sounds)]))
 
@@ -111,7 +116,7 @@ def balance(
     samples = balance_classes(
         dataset.samples, method="under" if method == "under" else "over", per_class=per_class, seed=seed
     )
-    sounds = write_new(dataset, samples, Path(out), _BY_SUFFIX.get(Path(out).suffix.lower(), target_of(dataset)))
+    [sounds] = write_new(dataset, {Path(out): samples}, _BY_SUFFIX.get(Path(out).suffix.lower(), target_of(dataset)))
     before, after = Counter(map(class_of, dataset.samples)), Counter(map(class_of, samples))
     record = {
         "path": path,
@@ -125,17 +130,27 @@ def balance(
     emit(record, as_json, "\n".join([head, *rows, f"Written to {out}.", *sound_notes([sounds])]))
 
 
-def write_new(dataset: Dataset, samples: Sequence[Sample], file: Path, target: str) -> SoundsKept:
-    """Write samples of a data set to a file of their own; one that is there and says something else is not replaced."""
+def write_new(dataset: Dataset, parts: Mapping[Path, Sequence[Sample]], target: str) -> list[SoundsKept]:
+    """Write samples of a data set to files of their own, all or none.
+
+    A file that is there and says something else is not replaced.
+    """
+    from vidtune.core.durable import write_atomic
     from vidtune.core.errors import BadUsage
-    from vidtune.data import encode_dataset, keep_sounds, readers, write_dataset
+    from vidtune.data import encode_dataset, keep_sounds, readers
 
     if target not in readers.names():
         raise BadUsage(f"no format {target!r}; known: {', '.join(readers.names())}.", "Name one of them.")
-    kept, sounds = keep_sounds(samples, dataset.path.parent, file.parent)
-    if file.exists() and file.read_bytes() != encode_dataset(kept, format=target).encode():
-        raise BadUsage(f"{file} is there already with other content.", "Choose another --out, or move it away.")
-    write_dataset(kept, file, format=target)
+    texts, sounds = {}, []
+    for file, samples in parts.items():
+        kept, kept_sounds = keep_sounds(samples, dataset.path.parent, file.parent)
+        texts[file] = encode_dataset(kept, format=target)
+        sounds.append(kept_sounds)
+    for file, text in texts.items():
+        if file.exists() and file.read_bytes() != text.encode():
+            raise BadUsage(f"{file} is there already with other content.", "Choose another --out, or move it away.")
+    for file, text in texts.items():
+        write_atomic(file, text)
     return sounds
 
 

@@ -187,12 +187,13 @@ def _read_all(paths: Sequence[str], format_name: str) -> list[Dataset]:
 
 
 def _write_parts(dataset: Dataset, result: SplitResult, out: Path) -> tuple[dict[str, Path], dict[str, SoundsKept]]:
-    """Write a file per part; a file that is there and says something else is not replaced."""
+    """Write a file per part."""
     from vidtune.data import suffix_of, target_of
 
     target = target_of(dataset)
     files = {name: out / f"{dataset.path.stem}_{name}{suffix_of(target)}" for name in result.parts}
-    return files, {name: write_new(dataset, result.parts[name], file, target) for name, file in files.items()}
+    sounds = write_new(dataset, {file: result.parts[name] for name, file in files.items()}, target)
+    return files, dict(zip(files, sounds, strict=True))
 
 
 def _named(progress: Any, dataset: Dataset) -> Any:
