@@ -247,8 +247,10 @@ def test_a_hub_id_offline_says_so_at_once():
 def test_a_dead_network_costs_seconds_not_minutes(tmp_path: Path):
     probe = (
         "import time\n"
-        "from vidtune.models import load_model\n"
+        "from vidtune.models import ensure_torchvision, load_model\n"
         "from vidtune.core.errors import ModelUnavailable\n"
+        "ensure_torchvision()\n"
+        "import transformers  # which takes seconds of its own on a busy machine\n"
         "start = time.monotonic()\n"
         "try: load_model('owner/name')\n"
         "except ModelUnavailable as exc: print(exc)\n"
