@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -22,7 +23,7 @@ from vidtune.models import LoadedModel, load_model
 
 
 @pytest.fixture
-def loaded(tiny_folder: Any) -> LoadedModel:
+def loaded(tiny_folder: Path) -> LoadedModel:
     """One of its own: what is tried here is remembered of a model."""
     return load_model(str(tiny_folder), device="cpu", dtype="float32")
 
@@ -106,6 +107,12 @@ def test_a_model_that_somebody_listens_to_is_called(place: str, loaded: LoadedMo
     assert not has_plain_layers(loaded.model)
     hook.remove()
     assert has_plain_layers(loaded.model)
+
+
+def test_attention_that_was_asked_for_is_kept(tiny_folder: Path) -> None:
+    eager = load_model(str(tiny_folder), device="cpu", dtype="float32", attn_implementation="eager")
+
+    assert not has_plain_layers(eager.model)
 
 
 def test_projections_and_mlps_are_called_whoever_listens(loaded: LoadedModel, requests: list[Request]) -> None:

@@ -55,7 +55,7 @@ class LeanStep:
 
     def compare(self, found_bv: torch.Tensor, own_bv: torch.Tensor) -> None:
         """Note for good whether ``found_bv`` are the logits ``own_bv`` of the model itself."""
-        limit = _MAX_DIFFERENCE.get(self._head.weight.dtype, _MAX_ROUNDED_DIFFERENCE)
+        limit = _MAX_DIFFERENCE.get(self._decoder.norm.weight.dtype, _MAX_ROUNDED_DIFFERENCE)
         own_bv = own_bv.float()
         difference = (found_bv.float() - own_bv).norm() / (own_bv - own_bv.mean(1, keepdim=True)).norm()
         _agrees[self._model] = bool(difference <= limit)
@@ -99,7 +99,7 @@ def has_plain_layers(model: Any) -> bool:
         attention = parts["self_attn"]
         if {name for name, _ in attention.named_children()} not in (_ATTENTION, _ATTENTION | _HEAD_NORMS):
             return False
-        if getattr(attention, "sliding_window", None) is not None:
+        if not _attends_by_torch_to_everything(attention):
             return False
         passed_over += [layer, attention, *_norms(layer), *_norms(attention)]
     return all(_is_nobodys(module) for module in [*passed_over, decoder.norm]) and all(
@@ -163,6 +163,11 @@ def _additive(mask_bl: torch.Tensor, dtype: torch.dtype) -> torch.Tensor:
 def _of_media(position: torch.Tensor) -> torch.Tensor:
     """Return positions without those of text alone, which some models are given in front of time, height and width."""
     return position[1:] if position.ndim == 3 and len(position) == 4 else position
+
+
+def _attends_by_torch_to_everything(attention: Any) -> bool:
+    chosen = getattr(getattr(attention, "config", None), "_attn_implementation", None)
+    return chosen == "sdpa" and getattr(attention, "sliding_window", None) is None
 
 
 def _norms(module: Any) -> list[Any]:
