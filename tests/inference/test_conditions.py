@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import json
-import os
 import signal
-import subprocess
-import sys
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+from tests.inference import killed
 from tests.inference.conftest import make_config, write_qved
 from tests.media.writing import tone, write_clip, write_clip_with_sound
+from tests.training import forked
 
 from vidtune.core.durable import RecordLog
 from vidtune.core.errors import BadUsage, ConfigInvalid, DataInvalid, RunMismatch
@@ -325,28 +324,8 @@ def test_a_video_that_cannot_be_read_is_an_error_under_conditions_too(
     assert {record["error"]["code"] for record in wrong.values()} == {"condition_impossible"}, "one answer only"
 
 
-KILLED_CHILD = """
-import os, signal, sys
-from pathlib import Path
-import torch
-torch.set_num_threads(1)
-from vidtune.core.rundir import RunDirectory
-from vidtune.inference import predict_conditions
-
-run, done_at = RunDirectory(Path(sys.argv[1])), int(sys.argv[2])
-
-def die_when_enough(stage, done, total, note=""):
-    if stage == "probe" and done >= done_at:
-        os.kill(os.getpid(), signal.SIGKILL)
-
-predict_conditions(run, run.probes / "video", names=["blank", "reversed"], progress=die_when_enough)
-"""
-
-
 def test_a_killed_probe_goes_on_with_nothing_lost_or_asked_twice(run: RunDirectory, tmp_path: Path) -> None:
-    command = [sys.executable, "-c", KILLED_CHILD, str(run.path), "10"]
-    child = subprocess.run(command, check=False, env={**os.environ, "OMP_NUM_THREADS": "1"})
-    assert child.returncode == -signal.SIGKILL
+    assert forked.run(killed.probe, run.path, 10) == -signal.SIGKILL
     begun = RunDirectory(run.probes / "video" / "reversed")
     before = begun.predictions.read_bytes()
     assert 0 < len(records_of(begun)) < 7

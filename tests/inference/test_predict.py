@@ -3,11 +3,8 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
 import signal
-import subprocess
-import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -16,9 +13,11 @@ from typing import Any
 import pytest
 import torch
 import yaml
+from tests.inference import killed
 from tests.inference.conftest import make_config, write_qved
 from tests.inference.test_generate import OutOfMemoryAbove
 from tests.media.writing import cut_file, write_audio_only, write_clip, write_without_frames
+from tests.training import forked
 
 from vidtune.config import CacheConfig
 from vidtune.core.durable import RecordLog, read_json
@@ -344,30 +343,6 @@ def test_progress_counts_up_to_all_samples(config: PredictConfig, run: RunDirect
     assert {stage for stage, *_ in seen[2:]} == {"predict"}
 
 
-KILLED_CHILD = """
-import os, signal, sys
-from pathlib import Path
-import torch
-torch.set_num_threads(1)
-from vidtune.config import load_recipe
-from vidtune.core.rundir import RunDirectory
-from vidtune.inference import PredictConfig, predict_dataset
-
-recipe, run, num_records = Path(sys.argv[1]), Path(sys.argv[2]), int(sys.argv[3])
-
-def die_when_enough(stage, done, total, note=""):
-    if done >= num_records:
-        os.kill(os.getpid(), signal.SIGKILL)
-
-predict_dataset(load_recipe(PredictConfig, recipe), RunDirectory(run), progress=die_when_enough)
-"""
-
-
-def run_killed_child(recipe: Path, run: RunDirectory, num_records: int) -> int:
-    command = [sys.executable, "-c", KILLED_CHILD, str(recipe), str(run.path), str(num_records)]
-    return subprocess.run(command, check=False, env={**os.environ, "OMP_NUM_THREADS": "1"}).returncode
-
-
 def write_recipe(config: PredictConfig, path: Path) -> Path:
     path.write_text(yaml.safe_dump(config.model_dump(mode="json")))
     return path
@@ -383,7 +358,7 @@ def test_a_killed_run_resumes_with_nothing_lost_or_asked_twice(
 
     num_records = 0
     for kill_at in kills:
-        assert run_killed_child(recipe, run, kill_at) == -signal.SIGKILL
+        assert forked.run(killed.predict, recipe, run.path, kill_at) == -signal.SIGKILL
         num_records, num_before = len(records_of(run)), num_records
         assert num_before < num_records < 16
     summary = predict_dataset(config, run)
