@@ -27,16 +27,35 @@ KINDS = {
 
 
 @pytest.fixture(params=KINDS)
-def recipe_path(request, recipe, tmp_path):
+def kind(request):
+    return request.param
+
+
+@pytest.fixture
+def recipe_path(kind, recipe, tmp_path):
     path = tmp_path / "recipe.yaml"
     config = recipe(
-        adapter=KINDS[request.param],
+        adapter=KINDS[kind],
         loop={"max_steps": 8, "accumulation": 2, "batch_size": 3},
         augmentation={"brightness": 0.1},
         save={"every_steps": 3},
     )
     path.write_text(dump_config(config))
     return path
+
+
+@pytest.fixture(scope="module")
+def undisturbed_runs(tmp_path_factory):
+    return {kind: RunDirectory(tmp_path_factory.mktemp("undisturbed") / "run") for kind in KINDS}
+
+
+@pytest.fixture
+def undisturbed(kind, recipe_path, undisturbed_runs):
+    """What one process makes of the recipe; trained once for each kind."""
+    run = undisturbed_runs[kind]
+    if not run.best.exists():
+        finish(recipe_path, run)
+    return run
 
 
 def ranks_of(run):
@@ -49,28 +68,25 @@ def ranks_of(run):
 @pytest.mark.slow
 @pytest.mark.timeout(600)
 @pytest.mark.parametrize("point", ["step:4", "step:7"])
-def test_a_run_killed_across_a_move_of_ranks_ends_as_if_it_had_not_been(recipe_path, tmp_path, point):
+def test_a_run_killed_across_a_move_of_ranks_ends_as_if_it_had_not_been(recipe_path, undisturbed, tmp_path, point):
     """Ranks move after steps 2, 4 and 6, checkpoints are of steps 3 and 6: before the kill and to be done again."""
-    whole, killed = RunDirectory(tmp_path / "whole"), RunDirectory(tmp_path / "killed")
-    finish(recipe_path, whole)
-
+    killed = RunDirectory(tmp_path / "killed")
     exit_code, said = train_in_child(recipe_path, killed, point)
     assert exit_code == -signal.SIGKILL, said
     finish(recipe_path, killed)
 
-    assert outcome(killed) == outcome(whole)
-    assert ranks_of(killed) == ranks_of(whole)
+    assert outcome(killed) == outcome(undisturbed)
+    assert ranks_of(killed) == ranks_of(undisturbed)
 
 
 @pytest.mark.slow
 @pytest.mark.timeout(600)
-def test_two_processes_learn_to_the_last_bit_what_one_learns(recipe_path, tmp_path):
-    one, two = RunDirectory(tmp_path / "one"), RunDirectory(tmp_path / "two")
-    child.learn(str(recipe_path), str(one.path))
+def test_two_processes_learn_to_the_last_bit_what_one_learns(recipe_path, undisturbed, tmp_path):
+    two = RunDirectory(tmp_path / "two")
     forked.run_world(child.learn, str(recipe_path), str(two.path), num_processes=2, folder=tmp_path / "said")
 
-    assert outcome(two) == outcome(one)
-    assert ranks_of(two) == ranks_of(one)
+    assert outcome(two) == outcome(undisturbed)
+    assert ranks_of(two) == ranks_of(undisturbed)
 
 
 @pytest.mark.slow
