@@ -107,7 +107,7 @@ def test_after_a_hundred_kills_no_request_is_lost() -> None:
     for _ in range(100):
         read_frames(CLIP, FOUR)
         (worker,) = pool._pool._all
-        kill_at_work(worker.pid, signal.SIGKILL)
+        kill_at_work(worker.pid, signal.SIGKILL, after_s=0.02)
         try:
             answers.append(read_frames(CLIP, FOUR).num_delivered)
         except VideoDecoderDied:
@@ -225,7 +225,7 @@ def test_no_decoder_outlives_its_user() -> None:
         time.sleep(0.05)
 
 
-def kill_at_work(pid: int, kind: signal.Signals) -> None:
+def kill_at_work(pid: int, kind: signal.Signals, after_s: float = 0.1) -> None:
     """Send a signal to a process as soon as it has something to do."""
     os.kill(pid, signal.SIGSTOP)
 
@@ -233,4 +233,4 @@ def kill_at_work(pid: int, kind: signal.Signals) -> None:
         os.kill(pid, kind)
         os.kill(pid, signal.SIGCONT)
 
-    threading.Timer(0.1, strike).start()
+    threading.Timer(after_s, strike).start()
