@@ -31,7 +31,7 @@ def study_modules() -> Iterator[Any]:
         yield plan, table
     finally:
         sys.path.remove(str(FOLDER))
-        for name in ("figure", "page", "plan", "table"):
+        for name in ("cost", "figure", "page", "plan", "run", "table"):
             sys.modules.pop(name, None)
 
 
@@ -176,21 +176,31 @@ def tiny_study(base: Path) -> dict[str, Any]:
 
 @pytest.mark.slow
 @pytest.mark.timeout(900)
-def test_the_whole_study_at_a_tiny_size_resumes_and_writes_its_table(child_env: dict[str, str], tmp_path: Path) -> None:
+@pytest.mark.usefixtures("study_modules")
+def test_the_whole_study_at_a_tiny_size_resumes_and_writes_its_table(
+    child_env: dict[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    import run as program
+
     study, out = tmp_path / "study.yaml", tmp_path / "out"
     study.write_text(yaml.safe_dump(tiny_study(make_tiny_folder(tmp_path / "base"))))
-    command = [sys.executable, str(FOLDER / "run.py"), str(study), "--out", str(out)]
+    command = [str(FOLDER / "run.py"), str(study), "--out", str(out)]
+    monkeypatch.setenv("PYTHONPATH", child_env["PYTHONPATH"])
 
     def run(*more: str) -> str:
-        done = subprocess.run([*command, *more], env=child_env, capture_output=True, text=True, check=False)
-        assert done.returncode == 0, done.stderr[-3000:]
-        return done.stdout
+        """The program within this process; the commands that it starts are processes of their own."""
+        monkeypatch.setattr(sys, "argv", [*command, *more])
+        capsys.readouterr()
+        program.main()
+        return capsys.readouterr().out
 
     planned = run("--plan")
     assert not out.exists()
     run("--only", "lora")
     trained = (out / "runs" / "lora-0" / "train" / "best" / "manifest.json").stat().st_mtime_ns
-    told = run()
+    done = subprocess.run([sys.executable, *command], env=child_env, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr[-3000:]
+    told = done.stdout
 
     assert "2 runs, 2 left, about" in planned
     assert "2 runs, 1 left" in told
