@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +15,9 @@ from tests.models.families.tiny_gemma3n import make_tiny_folder
 
 from vidtune.core.durable import RecordLog
 from vidtune.core.rundir import RunDirectory
-from vidtune.inference import PredictConfig, PredictSummary, predict_conditions, predict_dataset
+from vidtune.inference import ModelConfig, PredictConfig, PredictSummary, predict_conditions, predict_dataset
+from vidtune.inference._loading import load_configured
+from vidtune.models import LoadedModel
 
 
 @pytest.fixture(scope="module")
@@ -28,9 +31,15 @@ def spoken(hearing_folder: Path, tmp_path: Path) -> PredictConfig:
     return make_config(hearing_folder, data, tmp_path, sampling={"num_frames": 1}, generation={"max_new_tokens": 2})
 
 
+@cache
+def load(model: ModelConfig) -> LoadedModel:
+    """Load it once for all tests: it has a thousand small layers and takes longer than the answers."""
+    return load_configured(model)
+
+
 def answered(config: PredictConfig, path: Path) -> tuple[PredictSummary, dict[str, dict[str, Any]]]:
     run = RunDirectory(path)
-    summary = predict_dataset(config, run)
+    summary = predict_dataset(config, run, load=lambda: load(config.model))
     return summary, {record["sample_id"]: record for record in RecordLog(run.predictions).read()}
 
 
@@ -114,7 +123,7 @@ def test_sound_that_is_missing_or_bad_is_the_error_of_its_sample_and_of_no_other
 def test_a_run_goes_on_with_the_same_sounds_and_not_with_others(spoken: PredictConfig, tmp_path: Path) -> None:
     run = RunDirectory(tmp_path / "run")
     _, whole = answered(spoken, tmp_path / "whole")
-    predict_dataset(spoken.model_copy(update={"data": spoken.data.model_copy(update={"limit": 2})}), run)
+    answered(spoken.model_copy(update={"data": spoken.data.model_copy(update={"limit": 2})}), run.path)
 
     _, records = answered(spoken, run.path)
 
@@ -145,8 +154,7 @@ def test_conditions_of_the_sound_leave_the_frames_and_those_of_the_frames_the_so
     spoken: PredictConfig, tmp_path: Path
 ) -> None:
     run = RunDirectory(tmp_path / "run")
-    predict_dataset(spoken, run)
-    real = {record["sample_id"]: record for record in RecordLog(run.predictions).read()}
+    _, real = answered(spoken, run.path)
     wanted = ["blank", "text_only", "wrong_video", "shuffled_sound", "silence"]
 
     probed = predict_conditions(run, run.probes / "video", names=wanted)
@@ -179,8 +187,8 @@ def test_sound_is_probed_where_some_was_heard_and_samples_without_it_are_counted
     data.write_text("\n".join(json.dumps(line) for line in lines))
     config = make_config(hearing_folder, data, tmp_path, sampling={"num_frames": 2}, generation={"max_new_tokens": 1})
     run, quiet = RunDirectory(tmp_path / "run"), RunDirectory(tmp_path / "quiet")
-    predict_dataset(config, run)
-    predict_dataset(with_sound(config, "none"), quiet)
+    answered(config, run.path)
+    answered(with_sound(config, "none"), quiet.path)
 
     probed = predict_conditions(run, run.probes / "video")
     unheard = predict_conditions(quiet, quiet.probes / "video", names=["silence"])
