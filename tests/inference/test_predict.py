@@ -228,16 +228,18 @@ def test_every_kind_of_bad_video_becomes_a_named_error_and_the_rest_are_answered
 
 
 def test_a_clip_that_takes_too_long_is_an_error_that_can_be_tried_again(
-    config: PredictConfig, run: RunDirectory
+    tiny_folder: Path, clips: Path, tmp_path: Path, run: RunDirectory
 ) -> None:
+    # Few clips: each costs its decoder, and another one is started.
+    config = make_config(tiny_folder, write_qved(tmp_path / "test.json", ALL_CLIPS[:3], num_questions=2), clips)
     hasty = config.model_copy(update={"limits": config.limits.model_copy(update={"timeout_s": 1e-6})})
-    assert predict_dataset(hasty, run).errors_by_code == {"video_timeout": 16}
-    assert predict_dataset(config, run).errors_by_code == {"video_timeout": 16}, "errors are not retried unasked"
+    assert predict_dataset(hasty, run).errors_by_code == {"video_timeout": 6}
+    assert predict_dataset(config, run).errors_by_code == {"video_timeout": 6}, "errors are not retried unasked"
 
     summary = predict_dataset(config.model_copy(update={"retry": "temporary"}), run)
 
-    assert (summary.num_ok, summary.num_errors) == (16, 0)
-    assert len(records_of(run)) == 16
+    assert (summary.num_ok, summary.num_errors) == (6, 0)
+    assert len(records_of(run)) == 6
 
 
 def test_questions_without_answers_are_predicted_and_their_records_say_that_there_is_no_reference(

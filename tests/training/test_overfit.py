@@ -18,7 +18,9 @@ def test_a_recipe_that_can_teach_is_told_so_and_what_that_does_not_prove(recipe,
 
 
 def test_a_recipe_that_cannot_is_told_where_to_look(recipe, tmp_path):
-    summary = train(overfit_config(recipe(optim={"learning_rate": 1e-9}), 3), RunDirectory(tmp_path / "run"))
+    cut = overfit_config(recipe(optim={"learning_rate": 1e-9}), 3)
+    few_steps = cut.loop.model_copy(update={"max_steps": 10})
+    summary = train(cut.model_copy(update={"loop": few_steps}), RunDirectory(tmp_path / "run"))
 
     assert not has_learned(summary)
     assert "it did not learn them" in overfit_verdict(summary)
