@@ -372,6 +372,7 @@ def test_peft_alone_saves_and_loads_it(stage: Stage, base_folder: Path, tmp_path
     assert loaded.peft_config["default"].signal_mean == pytest.approx(context_of(stage.model).config.signal_mean)
 
 
+@pytest.mark.slow
 def test_peft_knows_it_once_vidtune_adapters_is_imported_and_says_so_before(stage: Stage, tmp_path: Path) -> None:
     """In a new process, and a fork of it that imports them the other way round."""
     stage.model.save_pretrained(tmp_path)

@@ -15,6 +15,9 @@ from vidtune.inference import predict_conditions
 from vidtune.models import families
 from vidtune.models.families.gemma3n import Gemma3n
 
+# In small: the verdict with tests/evaluation/test_probe.py, the conditions with tests/inference/test_sound.py.
+pytestmark = pytest.mark.slow
+
 NUM_SAMPLES = 8
 
 

@@ -125,7 +125,9 @@ def test_a_model_type_that_no_family_opens_lists_those_there_are() -> None:
         find_family("mamba", "x")
 
 
-def test_a_family_in_a_folder_of_another_package_predicts_through_its_entry_point(tmp_path: Path) -> None:
+@pytest.fixture
+def toy_env(tmp_path: Path) -> dict[str, str]:
+    """The environment of a process that has the package of another family installed."""
     site = tmp_path / "site"
     (site / "toy_family").mkdir(parents=True)
     (site / "toy_family" / "__init__.py").write_text(TOY_FAMILY)
@@ -133,6 +135,22 @@ def test_a_family_in_a_folder_of_another_package_predicts_through_its_entry_poin
     info.mkdir()
     (info / "METADATA").write_text("Metadata-Version: 2.1\nName: toy-family\nVersion: 1.0\n")
     (info / "entry_points.txt").write_text("[vidtune.family]\ntoy = toy_family:FAMILY\n")
+    return {**os.environ, "PYTHONPATH": os.pathsep.join([str(site), str(SOURCE.parent)])}
+
+
+def test_a_family_in_a_folder_of_another_package_is_found_through_its_entry_point(toy_env: dict[str, str]) -> None:
+    probe = (
+        "from vidtune.models import families, find_family\n"
+        "print('toy' in families.names(), find_family('toy_vl', 'x') is families.get('toy'))"
+    )
+
+    done = subprocess.run([sys.executable, "-c", probe], capture_output=True, text=True, timeout=120, env=toy_env)
+
+    assert (done.returncode, done.stdout.split()) == (0, ["True", "True"]), done.stderr
+
+
+@pytest.mark.slow
+def test_and_predicts(toy_env: dict[str, str], tmp_path: Path) -> None:
     folder = make_tiny_folder(tmp_path / "checkpoint")
     config = json.loads((folder / "config.json").read_text())
     (folder / "config.json").write_text(json.dumps({**config, "model_type": "toy_vl"}))
@@ -144,7 +162,7 @@ def test_a_family_in_a_folder_of_another_package_predicts_through_its_entry_poin
         capture_output=True,
         text=True,
         timeout=240,
-        env={**os.environ, "PYTHONPATH": os.pathsep.join([str(site), str(SOURCE.parent)])},
+        env=toy_env,
     )
 
     assert (done.returncode, done.stdout.strip().splitlines()[-1:]) == (0, ["1 12"]), done.stderr

@@ -51,7 +51,18 @@ def test_weights_are_those_that_were_saved(tiny: LoadedModel):
     assert all(torch.equal(value, loaded[name]) for name, value in made.state_dict().items())
 
 
-def test_loading_prints_nothing_and_leaves_the_random_state(tiny_qwen2vl_folder: Path):
+def test_loading_prints_nothing_and_leaves_the_random_state(
+    tiny_qwen2vl_folder: Path, capfd: pytest.CaptureFixture[str]
+):
+    before = torch.random.get_rng_state()
+    load_model(tiny_qwen2vl_folder)
+
+    assert torch.equal(before, torch.random.get_rng_state())
+    assert capfd.readouterr() == ("", "")
+
+
+@pytest.mark.slow
+def test_so_does_loading_in_a_new_process_where_warnings_are_errors(tiny_qwen2vl_folder: Path):
     probe = (
         "import sys, torch; from vidtune.models import load_model; before = torch.random.get_rng_state();"
         "load_model(sys.argv[1]); assert torch.equal(before, torch.random.get_rng_state())"

@@ -15,7 +15,6 @@ from vidtune.core.hashing import sha256_file
 
 FOLDER = Path(__file__).parents[2] / "src" / "vidtune" / "models" / "nano"
 WEIGHTS = FOLDER / "weights"
-NUM_CLIPS = 24
 ASKED = ("top", "trousers", "wall", "floor", "posture", "still")
 
 
@@ -39,13 +38,12 @@ def nano():
     return load_model("nano", device="cpu", dtype="float32")
 
 
-@pytest.fixture(scope="module")
-def held_out():
+def draw_held_out(num_clips):
     """Clips of people and seeds that training never saw, with one question of each kind asked."""
     from vidtune.packs.generic import ask, frame_times, plan_clip, render_clip
 
     clips = []
-    for index in range(NUM_CLIPS):
+    for index in range(num_clips):
         plan = plan_clip((20261121, index))
         rendered, truth = render_clip(plan, frame_times(plan.duration_s, 8), 224)
         pairs = [pair for pair in ask(truth, np.random.default_rng(index), 40) if pair.kind in ASKED]
@@ -105,7 +103,9 @@ def test_eight_frames_of_any_square_size_are_64_tokens(nano):
         assert batch.num_visual_tokens() == [64]
 
 
-def test_it_answers_from_the_video_and_not_without_it(nano, held_out):
+@pytest.mark.parametrize("num_clips", [8, pytest.param(24, marks=pytest.mark.slow)])
+def test_it_answers_from_the_video_and_not_without_it(nano, num_clips):
+    held_out = draw_held_out(num_clips)
     clips = [frames for frames, _ in held_out]
     grey = [np.full_like(frames, 127) for frames in clips]
     shuffled = clips[1:] + clips[:1]
