@@ -107,3 +107,24 @@ def child_env() -> dict[str, str]:
         "OMP_NUM_THREADS": "1",
         "PYTHONPATH": f"{root / 'src'}{os.pathsep}{root}{os.pathsep}{os.environ.get('PYTHONPATH', '')}",
     }
+
+
+@pytest.fixture
+def launched(child_env, tmp_path):
+    """Return a function that trains in two processes, and returns the launcher and the file of what is said.
+
+    Only the launcher is forked; the processes that it starts begin anew.
+    """
+    from tests.training import child, forked
+
+    started = []
+
+    def launch(recipe_path, run):
+        errors = tmp_path / "launcher.log"
+        arguments = ("train", str(recipe_path), "--out", str(run.path), "--nproc", "2")
+        started.append(forked.start(child.program, *arguments, errors=errors, PYTHONPATH=child_env["PYTHONPATH"]))
+        return started[-1], errors
+
+    yield launch
+    for process in started:
+        process.kill()

@@ -39,17 +39,6 @@ def recipe_path(recipe, clips, tmp_path):
     return write
 
 
-def command(recipe_path, run, num_processes):
-    arguments = ["train", str(recipe_path), "--out", str(run.path), "--nproc", str(num_processes)]
-    return [sys.executable, "-m", "vidtune", *arguments]
-
-
-def run_to_end(recipe_path, run, env, num_processes):
-    return subprocess.run(
-        command(recipe_path, run, num_processes), env=env, capture_output=True, text=True, timeout=240
-    )
-
-
 def outcome(run):
     history = read_history(run.training_log)
     steps = [(record["step"], record["loss"], record["grad_norm"], record["learning_rate"]) for record in history.steps]
@@ -93,7 +82,8 @@ def test_so_do_those_that_the_command_starts_and_one_of_them_speaks(recipe_path,
     one, two = RunDirectory(tmp_path / "one"), RunDirectory(tmp_path / "two")
     path = recipe_path()
     child.learn(str(path), str(one.path))
-    ended = run_to_end(path, two, child_env, 2)
+    command = [sys.executable, "-m", "vidtune", "train", str(path), "--out", str(two.path), "--nproc", "2"]
+    ended = subprocess.run(command, env=child_env, capture_output=True, text=True, timeout=240)
 
     assert ended.returncode == 0, ended.stderr
     assert ended.stdout.count("Steps     5 of 5") == 1, "only the main process speaks"
@@ -120,45 +110,48 @@ def test_two_processes_that_share_prompts_learn_what_one_learns(recipe_path, cli
 
 
 @pytest.mark.slow
-def test_a_killed_process_ends_the_run_by_name_and_the_run_goes_on(recipe_path, child_env, tmp_path):
+def test_a_killed_process_ends_the_run_by_name_and_the_run_goes_on(recipe_path, launched, tmp_path):
     whole, killed = RunDirectory(tmp_path / "whole"), RunDirectory(tmp_path / "killed")
     path = recipe_path(loop={"max_steps": 40, "accumulation": 2, "batch_size": 3}, eval_data=..., evaluation=...)
-    process = subprocess.Popen(command(path, killed, 2), env=child_env, stderr=subprocess.PIPE, text=True)
+    process, errors = launched(path, killed)
     wait_for(lambda: (killed.checkpoints / "step-000002").exists())
     os.kill(workers_of(killed)[1], signal.SIGKILL)
-    _, stderr = process.communicate(timeout=60)
+    process.join(60)
 
-    assert process.returncode == 75
-    assert "error[try_again]: process 1 of 0..1 was ended from outside (signal SIGKILL)" in stderr
+    assert process.exitcode == 75
+    assert "error[try_again]: process 1 of 0..1 was ended from outside (signal SIGKILL)" in errors.read_text()
     forked.run_world(child.learn, str(path), str(killed.path), num_processes=2, folder=tmp_path / "said")
     child.learn(str(path), str(whole.path))
     assert outcome(killed) == outcome(whole)
 
 
 @pytest.mark.slow
-def test_no_process_outlives_a_killed_launcher(recipe_path, child_env, tmp_path):
+def test_no_process_outlives_a_killed_launcher(recipe_path, launched, tmp_path):
     run = RunDirectory(tmp_path / "run")
     path = recipe_path(
         loop={"max_steps": MANY_STEPS, "accumulation": 2, "batch_size": 3}, eval_data=..., evaluation=...
     )
-    process = subprocess.Popen(command(path, run, 2), env=child_env, stderr=subprocess.DEVNULL)
+    process, _ = launched(path, run)
     wait_for(lambda: (run.checkpoints / "step-000002").exists())
     assert sorted(workers_of(run)) == [0, 1]
     process.kill()
-    process.wait()
+    process.join()
+    assert process.exitcode == -signal.SIGKILL
 
     wait_for(lambda: not workers_of(run), seconds=20)
 
 
 @pytest.mark.slow
-def test_an_error_in_the_processes_is_said_once_with_its_exit_status(recipe_path, clips, child_env, tmp_path):
+def test_an_error_in_the_processes_is_said_once_with_its_exit_status(recipe_path, clips, launched, tmp_path):
     path = recipe_path(data={"path": str(clips / "none.json"), "videos": str(clips)})
-    ended = run_to_end(path, RunDirectory(tmp_path / "run"), child_env, 2)
+    process, errors = launched(path, RunDirectory(tmp_path / "run"))
+    process.join(240)
+    said = errors.read_text()
 
-    assert ended.returncode == 65
-    assert ended.stderr.count("error[data_invalid]") == 1
-    assert "none.json" in ended.stderr
-    assert "Traceback" not in ended.stderr
+    assert process.exitcode == 65
+    assert said.count("error[data_invalid]") == 1
+    assert "none.json" in said
+    assert "Traceback" not in said
 
 
 def test_a_step_with_less_work_than_processes_is_refused():

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import os
 import signal
-import subprocess
 from functools import cache
 
 import pytest
@@ -25,7 +23,7 @@ from vidtune.training.sharding._fsdp2 import find_blocks
 from vidtune.training.sharding._use import Use
 
 from . import child, forked, mixed_child
-from .test_processes import command, wait_for, workers_of
+from .test_processes import wait_for
 
 LORA = {"rank": 4, "alpha": 8, "dropout": 0.1, "modalities": ["vision", "projector", "language"]}
 IN_PROCESSES = ["fsdp2", "zero2", "zero3"]
@@ -177,6 +175,7 @@ def learn_alike(recipe, clips, tmp_path, sharding, **changes):
     return one, two
 
 
+@pytest.mark.slow
 def test_fsdp2_learns_what_one_process_learns_and_halves_what_each_holds(recipe, clips, tmp_path):
     one, two = learn_alike(recipe, clips, tmp_path, "fsdp2")
 
@@ -244,7 +243,8 @@ def test_other_adapters_are_laid_out_as_well(kind, recipe, clips, tmp_path):
 @pytest.mark.slow
 @pytest.mark.timeout(600)
 @pytest.mark.parametrize("sharding", IN_PROCESSES)
-def test_a_killed_process_ends_a_sharded_run_by_name_and_the_run_goes_on(sharding, recipe, child_env, tmp_path):
+def test_a_killed_process_ends_a_sharded_run_by_name_and_the_run_goes_on(sharding, recipe, tmp_path):
+    """What a launcher says of it is tested with test_processes; here is what the other process says by itself."""
     if sharding != "fsdp2":
         pytest.importorskip("deepspeed")
     values = {
@@ -255,13 +255,18 @@ def test_a_killed_process_ends_a_sharded_run_by_name_and_the_run_goes_on(shardin
     }
     path = write_recipe(recipe, tmp_path / "recipe.yaml", **values)
     whole, killed = RunDirectory(tmp_path / "whole"), RunDirectory(tmp_path / "killed")
-    process = subprocess.Popen(command(path, killed, 2), env=child_env, stderr=subprocess.PIPE, text=True)
-    wait_for(lambda: (killed.checkpoints / "step-000002").exists())
-    os.kill(workers_of(killed)[1], signal.SIGKILL)
-    _, stderr = process.communicate(timeout=60)
+    said = tmp_path / "said"
+    one, other = forked.start_world(child.learn, str(path), str(killed.path), num_processes=2, folder=said)
+    try:
+        wait_for(lambda: (killed.checkpoints / "step-000002").exists())
+        other.kill()
+        for process in (one, other):
+            process.join(60)
+    finally:
+        one.kill()
 
-    assert process.returncode == 75, stderr
-    assert "error[try_again]: process 1 of 0..1 was ended from outside (signal SIGKILL)" in stderr
+    assert (one.exitcode, other.exitcode) == (75, -signal.SIGKILL), (said / "0.log").read_text()
+    assert "error[peer_lost]: another process of this run ended" in (said / "0.log").read_text()
     assert not killed.best.exists()
     run_in_two(path, killed)
     train(recipe(**{**values, "loop": {**values["loop"], "sharding": "none"}}), whole)

@@ -2,7 +2,6 @@
 
 import os
 import signal
-import subprocess
 import time
 
 import pytest
@@ -16,7 +15,7 @@ from vidtune.core.rundir import RunDirectory
 from vidtune.training import ANSWERS_ALIKE, ModelCollapsed, WatchdogConfig, read_history, train
 from vidtune.training._watchdog import CollapseWatch, HangWatch
 
-from .test_processes import command, wait_for, workers_of
+from .test_processes import wait_for, workers_of
 from .test_resume import train_in_child
 
 TRUE_ANSWERS = ["squats - inwards", "pushups - sag", "squats - inwards", "lunges - short"]
@@ -143,20 +142,22 @@ def test_signs_of_life_and_work_that_may_last_keep_it_quiet(tmp_path):
 
 @pytest.mark.slow
 @pytest.mark.timeout(300)
-def test_a_neighbour_that_stands_still_ends_the_run(recipe, run, child_env, tmp_path):
+def test_a_neighbour_that_stands_still_ends_the_run(recipe, run, launched, tmp_path):
     """A real hang of several processes: one is stopped, and the other waits for its gradients."""
     path = tmp_path / "recipe.yaml"
     loop = {"max_steps": 100_000, "accumulation": 2, "batch_size": 2, "watchdog": {"hang_s": 5.0}}
     path.write_text(dump_config(recipe(loop=loop, save={"every_steps": 1})))
-    process = subprocess.Popen(command(path, run, 2), env=child_env, stderr=subprocess.PIPE, text=True)
-    try:
-        wait_for(lambda: run.training_log.exists() and run.training_log.stat().st_size > 0)
-        stopped = workers_of(run)[1]
-        os.kill(stopped, signal.SIGSTOP)
-        _, errors = process.communicate(timeout=120)
-    finally:
-        process.kill()
-    assert process.returncode == 75, errors
+    process, errors = launched(path, run)
+    wait_for(lambda: run.training_log.exists() and run.training_log.stat().st_size > 0)
+    stopped = workers_of(run)[1]
+    os.kill(stopped, signal.SIGSTOP)
+    wait_for(lambda: 0 not in workers_of(run))
+    # Else the launcher gives it half a minute to end, and then kills it.
+    os.kill(stopped, signal.SIGCONT)
+    process.join(120)
+    said = errors.read_text()
+
+    assert process.exitcode == 75, said
     # Wherever in its step the first wait for the other is.
-    assert "error[training_hung]: nothing has happened for 5 s in the " in errors
-    assert "with the sample(s) s0" in errors
+    assert "error[training_hung]: nothing has happened for 5 s in the " in said
+    assert "with the sample(s) s0" in said
