@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.util
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -52,6 +53,27 @@ def test_flash_attention_that_cannot_be_had_is_refused_by_name(monkeypatch: pyte
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
     with pytest.raises(NotInstalled, match="flash_attn is not installed"):
         choose_attention("flash", CUDA, torch.bfloat16)
+
+
+@pytest.mark.parametrize(
+    ("settings", "said"),
+    [
+        ({"attn_implementation": "banana"}, "attn_implementation 'banana' is unknown. Use auto, sdpa, flash or eager."),
+        ({"quantization": "banana"}, "quantization 'banana' is unknown. Use none, int4, int8, "),
+        ({"dtype": "banana"}, "dtype 'banana' is unknown. Use auto, float32, "),
+        ({"dtype": torch.int8}, "dtype torch.int8 is unknown. Use auto, float32, "),
+        ({"device": "banana"}, "device 'banana' is unknown. Use auto, cpu, "),
+        ({"device": None}, "device None is unknown. Use auto, cpu, "),
+        ({"device_map": "banana"}, "device_map 'banana' is unknown. Use auto, balanced, "),
+    ],
+)
+def test_a_value_that_nobody_knows_is_refused_by_its_own_name(
+    tiny_folder: Path, settings: dict[str, Any], said: str
+) -> None:
+    with pytest.raises(BadUsage) as refused:
+        load_for_inference(tiny_folder, **settings)
+
+    assert str(refused.value).startswith(said)
 
 
 def test_short_texts_attend_by_plain_products_in_training_on_a_cpu_with_the_same_logits_and_gradients(

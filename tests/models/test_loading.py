@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -285,6 +286,12 @@ def test_a_device_that_is_not_here_is_bad_usage(tiny_qwen2vl_folder: Path, devic
 def test_an_unknown_dtype_is_bad_usage(tiny_qwen2vl_folder: Path):
     with pytest.raises(BadUsage, match="dtype 'int4' is unknown"):
         load_model(tiny_qwen2vl_folder, dtype="int4")
+
+
+@pytest.mark.parametrize("name", ["banana", "", None])
+def test_an_unknown_attention_is_bad_usage_and_no_damaged_file(tiny_qwen2vl_folder: Path, name: Any):
+    with pytest.raises(BadUsage, match=f"attn_implementation {name!r} is unknown"):
+        load_model(tiny_qwen2vl_folder, attn_implementation=name)
 
 
 def test_identity_tells_weights_and_architectures_apart(tiny: LoadedModel, tmp_path: Path):

@@ -20,6 +20,11 @@ _HALF = (torch.bfloat16, torch.float16)
 
 _MAX_TOKENS_OF_PLAIN_ATTENTION = 512
 
+_FLASH = ("flash", "flash_attention_2")
+
+_MAPS = ("auto", "balanced", "balanced_low_0", "sequential")
+"""Device maps that accelerate makes itself."""
+
 _NEUTRAL = {"repetition_penalty": 1.0, "no_repeat_ngram_size": 0, "min_length": 0, "min_new_tokens": 0, "num_beams": 1}
 """Settings by which ``generate`` writes other tokens than the likeliest, and their values that change nothing."""
 
@@ -38,11 +43,13 @@ def choose_attention(name: str, device: torch.device, dtype: torch.dtype) -> str
     which is as exact and needs nothing installed.
 
     Raises:
-        BadUsage: If flash attention is asked for where it cannot compute.
+        BadUsage: If the name is unknown, or flash attention is asked for where it cannot compute.
         NotInstalled: If it is not installed.
     """
     if name in ("sdpa", "eager"):
         return name
+    if name != "auto" and name not in _FLASH:
+        raise BadUsage(f"attn_implementation {name!r} is unknown.", "Use auto, sdpa, flash or eager.")
     is_installed = importlib.util.find_spec("flash_attn") is not None
     can_compute = device.type == "cuda" and dtype in _HALF
     if name == "auto":
@@ -88,11 +95,16 @@ def check_device_map(device_map: str | dict[str, Any] | None, device: str | torc
     """Refuse a device map that says something else than the device, or names one that is not here.
 
     Raises:
-        BadUsage: If both are given, or a part is to go where nothing is.
+        BadUsage: If both are given, the map is unknown, or a part is to go where nothing is.
     """
     if device_map is not None and str(device) != "auto":
         raise BadUsage(
             f"device={str(device)!r} and device_map={device_map!r} both say where the model goes.", "Leave one out."
+        )
+    if isinstance(device_map, str) and device_map not in _MAPS:
+        raise BadUsage(
+            f"device_map {device_map!r} is unknown.",
+            f"Use {', '.join(_MAPS)} or a place for each part of the model; one place for all of it is device.",
         )
     if isinstance(device_map, dict):
         for place in {str(value) for value in device_map.values()} - {"disk"}:
@@ -117,10 +129,12 @@ def choose_quantization(name: str, device: str | torch.device) -> Any | None:
     """Return what transformers takes as ``quantization_config`` for a quantization by name; None for ``none``.
 
     Raises:
-        BadUsage, NotInstalled: If it cannot be computed here.
+        BadUsage, NotInstalled: If the name is unknown, or it cannot be computed here.
     """
     if name == "none":
         return None
+    if name not in quantizers.names():
+        raise BadUsage(f"quantization {name!r} is unknown.", f"Use none, {', '.join(quantizers.names())}.")
     quantizer = quantizers.get(name)
     quantizer.check(str(device))
     return quantizer.config(str(device))

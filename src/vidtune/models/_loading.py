@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from vidtune.models._family import Family
 
 _DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16, "float16": torch.float16}
+_ATTENTIONS = ("sdpa", "eager", "flash_attention_2")
 
 
 @dataclass(frozen=True)
@@ -72,13 +73,15 @@ def load_model(
     Raises:
         ModelUnavailable: If the model cannot be found or read.
         ModelMismatch: If it is of no known family, is an adapter, or its keys and shapes do not fit.
-        BadUsage: If the device or dtype is not there.
+        BadUsage: If the device, dtype or attention is not there.
 
     Only safetensors are read, and no code that comes with a checkpoint is run unless it was asked for. The torch
     random state is left as it was.
     """
     chosen_device = choose_device(device)
     chosen_dtype = choose_dtype(dtype, chosen_device)
+    if attn_implementation not in _ATTENTIONS:
+        raise BadUsage(f"attn_implementation {attn_implementation!r} is unknown.", f"Use {', '.join(_ATTENTIONS)}.")
     checkpoint = find_checkpoint(source)
     family = find_family(checkpoint.model_type, checkpoint.source)
     identity = identify(checkpoint.source, checkpoint.folder, checkpoint.config)
@@ -121,7 +124,7 @@ def choose_device(device: str | torch.device) -> torch.device:
         return torch.device("mps" if torch.backends.mps.is_available() else "cpu")
     try:
         chosen = torch.device(device)
-    except RuntimeError as exc:
+    except (RuntimeError, TypeError) as exc:
         raise BadUsage(f"device {device!r} is unknown.", "Use auto, cpu, cuda, cuda:<n> or mps.") from exc
     count = {"cpu": 1, "cuda": torch.cuda.device_count(), "mps": int(torch.backends.mps.is_available())}
     if (chosen.index or 0) >= count.get(chosen.type, 0):
@@ -137,9 +140,9 @@ def choose_dtype(dtype: str | torch.dtype, device: torch.device) -> torch.dtype:
     """Return the number format to use; ``"auto"`` is the one that suits ``device``.
 
     Raises:
-        BadUsage: If the name is unknown.
+        BadUsage: If the name is unknown, or the format has whole numbers only.
     """
-    if isinstance(dtype, torch.dtype):
+    if isinstance(dtype, torch.dtype) and dtype.is_floating_point:
         return dtype
     if dtype == "auto":
         if device.type != "cuda":
