@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import hashlib
+import struct
+from fractions import Fraction
 from pathlib import Path
 
 import av
@@ -153,6 +155,27 @@ def test_reading_leaves_no_file_behind(tmp_path: Path, monkeypatch: pytest.Monke
     read_frames(path, SamplingConfig())
 
     assert list(tmp_path.iterdir()) == [path]
+
+
+@pytest.mark.parametrize("padding_bytes", [0, 4_000_000])
+def test_a_gap_between_frames_coded_out_of_order_is_not_added_to_the_end(tmp_path: Path, padding_bytes: int) -> None:
+    path = tmp_path / "gap.mp4"
+    times_s = [*(number / 10 for number in range(20)), *(300 + number / 10 for number in range(20))]
+    with av.open(str(path), "w") as container:
+        stream = container.add_stream("libx264", rate=10, options={"bf": "2", "g": "40"})
+        stream.width, stream.height, stream.pix_fmt = 64, 48, "yuv420p"
+        stream.codec_context.time_base = Fraction(1, 1000)
+        for time_s in times_s:
+            picture = np.full((48, 64, 3), int(time_s * 10) % 250, np.uint8)
+            frame = av.VideoFrame.from_ndarray(picture)
+            frame.pts, frame.time_base = round(time_s * 1000), Fraction(1, 1000)
+            container.mux(stream.encode(frame))
+        container.mux(stream.encode())
+    # A free box at the end: times of a large file are read from its index, of a small one from its packets.
+    with path.open("ab") as file:
+        file.write(struct.pack(">I4s", 8 + padding_bytes, b"free") + bytes(padding_bytes))
+
+    assert probe_video(path).duration_s == pytest.approx(302.0, abs=0.05)
 
 
 def test_a_slow_file_ends_as_a_timeout() -> None:

@@ -130,7 +130,7 @@ def count_frames(source: OpenClip, deadline: Deadline) -> Timeline:
         set_all_threads(stream)
         for frame in _checked(container.decode(stream), deadline):
             ticks.append(frame.pts)
-            end_tick = max(end_tick, (frame.pts or 0) + (frame.duration or 0))
+            end_tick = (frame.pts or 0) + (frame.duration or 0)
     if not ticks:
         raise VideoEmpty(
             f"{source.clip} has a video stream, and not a single frame in it can be decoded.", "Export it again."

@@ -9,6 +9,7 @@ from __future__ import annotations
 from bisect import bisect_left, bisect_right
 from dataclasses import dataclass, field
 from fractions import Fraction
+from math import inf
 from typing import cast
 
 import numpy as np
@@ -138,6 +139,10 @@ class _Packets:
     ticks: list[int | None] = field(default_factory=list)
     sizes_bytes: list[int] = field(default_factory=list)
     key_ticks: list[int] = field(default_factory=list)
+    last_tick: float = -inf
+    """When the last frame appears, and when it ends by its own duration: in decoding order, as MP4 tells them, that of
+    an earlier one may reach far beyond it."""
+
     end_tick: int = 0
     end_s: float = 0.0
     """When the last of all streams ends, on the container's clock."""
@@ -201,7 +206,8 @@ def _walk_index(clip: ClipFile, container: InputContainer, stream: VideoStream, 
     ticks = shown[order]
     if (np.diff(ticks) <= 0).any():
         return None
-    end_tick = int((shown + table.durations).max())
+    # Durations are told in decoding order: before a gap, that of an earlier frame may reach far beyond the last one.
+    end_tick = int(ticks[-1] + table.durations[order[-1]])
     key_ticks = tuple(np.sort(shown[table.is_keyframe]).tolist())
     timeline = make_timeline(ticks.tolist(), end_tick, stream, key_ticks)
     sizes_by_tick = dict(zip(timeline.ticks, table.sizes_bytes[order].tolist(), strict=True))
@@ -269,7 +275,8 @@ def _read_packets(
         if len(found.ticks) > limits.max_frames:
             raise VideoTooLarge(f"{clip} has more than {limits.max_frames:,} frames.", "Cut the clip.")
         if packet.pts is not None and end is not None:
-            found.end_tick = max(found.end_tick, end)
+            if packet.pts >= found.last_tick:
+                found.last_tick, found.end_tick = packet.pts, end
             if packet.is_keyframe:
                 found.key_ticks.append(packet.pts)
     return found
