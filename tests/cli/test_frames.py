@@ -47,6 +47,17 @@ def test_it_writes_a_sheet_and_a_record_beside_it(clip: Path, tmp_path: Path) ->
     assert beside["query"] == "red"
 
 
+def test_a_single_frame_is_told_in_the_singular(clip: Path) -> None:
+    assert "hybrid: 1 frame, covers" in run(clip, "--num-frames", 1).stdout
+
+
+def test_a_sheet_in_another_format_than_its_name_says_is_refused(clip: Path, tmp_path: Path) -> None:
+    result = run(clip, "--out", tmp_path / "sheet.bmp")
+
+    assert "let its name end in .png or .jpg" in result.output
+    assert not any(tmp_path.iterdir())
+
+
 def test_frames_are_chosen_by_what_the_vision_tower_of_nano_loses_in_4_bit(clip: Path) -> None:
     result = run(clip, "--select", "quantization", "--num-frames", 3, "--set", "strength=5", "--json")
 

@@ -87,6 +87,18 @@ def test_upright_and_odd_clips_are_drawn() -> None:
         assert sheet.height < 4000
 
 
+def test_the_captions_of_narrow_frames_keep_their_room() -> None:
+    frames = np.full((20, 200, 9, 3), 40, np.uint8)
+    view = view_of(frames)
+
+    sheet = np.asarray(draw_sheet(view.info, [choose(view, frames, "uniform", 5)], clip_curves(view, 5)).convert("L"))
+
+    tiles = np.flatnonzero((sheet[150:400] == 40).all(axis=0))
+    starts = tiles[np.flatnonzero(np.diff(tiles, prepend=-9) > 1)]
+    assert len(starts) == 5
+    assert np.diff(starts).min() > 100
+
+
 def test_the_record_says_all_that_is_on_the_sheet(tmp_path: Path) -> None:
     frames = scenes_film(seconds=20)
     view = view_of(frames, query="the red square")

@@ -8,11 +8,13 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from vidtune.cli._shell import emit, json_option, progress_bar, set_option
+from vidtune.core.wording import counted
 
 if TYPE_CHECKING:
     from vidtune.media import Choice, SamplingConfig
 
 _SHEET_SIDE_PX = 480
+_PICTURES = (".png", ".jpg", ".jpeg")
 
 
 @click.command()
@@ -47,6 +49,8 @@ def frames(
     """
     if kind is not None and compare is not None:
         raise click.UsageError("--select and --compare exclude each other; name all selectors in --compare.")
+    if out is not None and Path(out).suffix.lower() not in _PICTURES:
+        raise click.UsageError(f"--out {out}: the contact sheet is a picture; let its name end in .png or .jpg.")
     samplings = _samplings([kind or "hybrid"] if compare is None else compare.split(","), num_frames, fps, overrides)
 
     from vidtune.media import ClipView, choices_record, clip_curves, probe_video, write_sheet
@@ -104,7 +108,7 @@ def _text(record: dict[str, Any]) -> str:
     lines = [f"{record['video']}: {record['duration_s']:.2f} s, {record['fps']:.4g} frames/s"]
     for choice in record["choices"]:
         lines.append(
-            f"\n{choice['selector']}: {choice['delivered']} frames, covers {choice['coverage']:.0%}, "
+            f"\n{choice['selector']}: {counted(choice['delivered'], 'frame')}, covers {choice['coverage']:.0%}, "
             f"chosen in {choice['select_s']:.2f} s"
         )
         lines += [

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from vidtune.core.durable import write_atomic
+from vidtune.core.wording import counted
 from vidtune.media._choice import Choice
 from vidtune.media._probe import VideoInfo
 from vidtune.media._sampling import Curve
@@ -28,6 +29,7 @@ _LANE_HEIGHT = 62
 _LANE_GAP = 12
 _LABEL_WIDTH = 150
 _CAPTION_HEIGHT = 24
+_CAPTION_WIDTH = 112
 _SMOOTHING = 2
 
 _PAPER, _INK, _FAINT, _RULE, _LANE = "#fbfaf8", "#1f2328", "#6b7280", "#d9d7d2", "#f1efeb"
@@ -71,13 +73,13 @@ def draw_sheet(
     """Return the sheet as a picture."""
     from PIL import Image, ImageDraw
 
-    num_columns, tile_size = _tiling(choices)
+    num_columns, pitch, tile_size = _tiling(choices)
     height = _height_of(choices, len(curves), num_columns, tile_size, query)
     image = Image.new("RGB", (_WIDTH, height), _PAPER)
     page = _Page(image, ImageDraw.Draw(image), _MARGIN)
     _draw_heading(page, info, choices, query)
     for number, choice in enumerate(choices):
-        _draw_choice(page, choice, _accent(number), num_columns, tile_size)
+        _draw_choice(page, choice, _accent(number), num_columns, pitch, tile_size)
     _draw_lanes(page, info.duration_s, choices, curves)
     return image
 
@@ -86,8 +88,11 @@ def _accent(number: int) -> str:
     return _ACCENTS[number % len(_ACCENTS)]
 
 
-def _tiling(choices: Sequence[Choice]) -> tuple[int, tuple[int, int]]:
-    """Return frames a row and the size of one: about square pages for few frames, long rows for comparisons."""
+def _tiling(choices: Sequence[Choice]) -> tuple[int, int, tuple[int, int]]:
+    """Return frames a row, pixels from one to the next, and the size of one.
+
+    Few frames make about square pages, comparisons long rows; time and number of a narrow frame keep their room.
+    """
     most = max(choice.frames.num_delivered for choice in choices)
     _, height, width, _ = choices[0].frames.frames_thwc.shape
     is_upright = height > width
@@ -98,8 +103,8 @@ def _tiling(choices: Sequence[Choice]) -> tuple[int, tuple[int, int]]:
     tile_width = min(tile_width, 420)
     tile_height = round(tile_width * height / width)
     if tile_height > 320:
-        tile_width, tile_height = round(320 * width / height), 320
-    return num_columns, (tile_width, tile_height)
+        tile_width, tile_height = max(1, round(320 * width / height)), 320
+    return num_columns, max(tile_width, _CAPTION_WIDTH) + _GAP, (tile_width, max(1, tile_height))
 
 
 def _height_of(
@@ -113,7 +118,7 @@ def _height_of(
 
 def _draw_heading(page: _Page, info: VideoInfo, choices: Sequence[Choice], query: str | None) -> None:
     page.draw.text((_MARGIN, page.y), _shortened(info.path.name, 80), _INK, _font(30, bold=True))
-    total = "" if info.num_frames is None else f" · {info.num_frames:,} frames"
+    total = "" if info.num_frames is None else f" · {counted(info.num_frames, 'frame')}"
     rotation_deg = choices[0].frames.rotation_deg
     turned = f", turned {rotation_deg}°" if rotation_deg else ""
     size = f"{info.width_px}x{info.height_px}{turned}"
@@ -127,7 +132,9 @@ def _draw_heading(page: _Page, info: VideoInfo, choices: Sequence[Choice], query
     page.y += 14
 
 
-def _draw_choice(page: _Page, choice: Choice, accent: str, num_columns: int, tile_size: tuple[int, int]) -> None:
+def _draw_choice(
+    page: _Page, choice: Choice, accent: str, num_columns: int, pitch: int, tile_size: tuple[int, int]
+) -> None:
     from PIL import Image
 
     frames, (tile_width, tile_height) = choice.frames, tile_size
@@ -136,7 +143,7 @@ def _draw_choice(page: _Page, choice: Choice, accent: str, num_columns: int, til
     name_width = int(page.draw.textlength(choice.sampling.kind, _font(24, bold=True)))
     options = ", ".join(f"{name} {value}" for name, value in choice.sampling.options.items())
     facts = [
-        f"{frames.num_delivered} frames",
+        counted(frames.num_delivered, "frame"),
         f"covers {frames.coverage:.0%}",
         f"chosen in {_duration(choice.select_s)}",
     ]
@@ -147,13 +154,13 @@ def _draw_choice(page: _Page, choice: Choice, accent: str, num_columns: int, til
     page.y += 48
     for start in range(0, frames.num_delivered, num_columns):
         for column, index in enumerate(range(start, min(start + num_columns, frames.num_delivered))):
-            x = _MARGIN + column * (tile_width + _GAP)
+            x = _MARGIN + column * pitch
             tile = Image.fromarray(frames.frames_thwc[index]).resize(tile_size, Image.Resampling.LANCZOS)
             page.image.paste(tile, (x, page.y))
             page.draw.rectangle((x, page.y + tile_height, x + tile_width - 1, page.y + tile_height + 3), accent)
             label_y = page.y + tile_height + 6
             page.draw.text((x + 1, label_y), at_clock(frames.times_s[index]), _INK, _font(15, bold=True))
-            page.draw.text((x + tile_width - 1, label_y + 1), f"#{frames.indices[index]:,}", _FAINT, _font(13), "ra")
+            page.draw.text((x + pitch - _GAP - 1, label_y + 1), f"#{frames.indices[index]:,}", _FAINT, _font(13), "ra")
         page.y += tile_height + _CAPTION_HEIGHT + _GAP
     page.y += 10
 
@@ -192,7 +199,7 @@ def _draw_marks(
 
 def _draw_clock(page: _Page, duration_s: float, left: int, right: int) -> None:
     step_s = next(
-        (step for step in (0.1, 0.25, 0.5, 1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 1800) if duration_s / step <= 12),
+        (step for step in (0.1, 0.2, 0.5, 1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 1800) if duration_s / step <= 12),
         3600,
     )
     for number in range(int(duration_s / step_s) + 1):
