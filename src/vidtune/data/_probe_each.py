@@ -6,12 +6,13 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from typing import TypeVar
 
+from vidtune.core.environment import num_usable_cores
 from vidtune.core.progress import Progress
 from vidtune.data._samples import Sample
 
 T = TypeVar("T")
 
-_NUM_WORKERS = 4
+_MAX_WORKERS = 4
 
 
 def probe_each(
@@ -33,7 +34,9 @@ def probe_each(
     first = {name_of(sample): sample for sample in reversed(samples)}
     order = list(dict.fromkeys(name_of(sample) for sample in samples))
     results: dict[str, T] = {}
-    with ThreadPoolExecutor(_NUM_WORKERS, thread_name_prefix="probe") as pool:
+    # A file is opened in a decoder process, and of those no more are kept than there are cores.
+    num_workers = min(_MAX_WORKERS, num_usable_cores())
+    with ThreadPoolExecutor(num_workers, thread_name_prefix="probe") as pool:
         waiting = {pool.submit(probe, first[name]): name for name in order}
         for done, future in enumerate(as_completed(waiting), start=1):
             results[waiting[future]] = future.result()
