@@ -31,14 +31,21 @@ def kind(request):
     return request.param
 
 
+@pytest.fixture(scope="module")
+def frames_folder(tmp_path_factory):
+    """Clips are decoded once: a new process starts its own readers, which takes longer than its steps."""
+    return tmp_path_factory.mktemp("frames")
+
+
 @pytest.fixture
-def recipe_path(kind, recipe, tmp_path):
+def recipe_path(kind, recipe, frames_folder, tmp_path):
     path = tmp_path / "recipe.yaml"
     config = recipe(
         adapter=KINDS[kind],
         loop={"max_steps": 8, "accumulation": 2, "batch_size": 3},
         augmentation={"brightness": 0.1},
         save={"every_steps": 3},
+        frame_cache={"enabled": True, "folder": str(frames_folder)},
     )
     path.write_text(dump_config(config))
     return path

@@ -31,6 +31,8 @@ def recipe_path(recipe, clips, tmp_path):
             "evaluation": {"every_steps": 3, "max_new_tokens": 4},
             "augmentation": {"brightness": 0.1, "flip": 0.5},
             "save": {"every_steps": 2},
+            # Decoded once: a new process starts its own readers, which takes longer than its steps.
+            "frame_cache": {"enabled": True, "folder": str(tmp_path / "frames")},
         }
         path = tmp_path / "recipe.yaml"
         path.write_text(dump_config(recipe(**{**values, **changes})))

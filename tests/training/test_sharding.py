@@ -159,6 +159,8 @@ def learn_alike(recipe, clips, tmp_path, sharding, **changes):
         "eval_data": {"path": str(clips / "val.json"), "videos": str(clips)},
         "evaluation": {"every_steps": 2, "max_new_tokens": 4, "generate": sharding == "fsdp2"},
         "optim": OPTIM,
+        # Decoded once: a new process starts its own readers, which takes longer than its steps.
+        "frame_cache": {"enabled": True, "folder": str(tmp_path / "frames")},
         **changes,
     }
     one, two = RunDirectory(tmp_path / "one"), RunDirectory(tmp_path / "two")
