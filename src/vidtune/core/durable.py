@@ -9,6 +9,7 @@ from __future__ import annotations
 import errno
 import json
 import os
+import re
 import shutil
 import tempfile
 import zlib
@@ -20,6 +21,7 @@ from typing import Any, Self
 from vidtune.core.errors import DataInvalid, DiskFull, RunCorrupt
 
 _CHECKSUM_KEY = "crc32"
+_NUMBER_IN_TEXT = re.compile(r"\bos error (\d+)\b")
 
 
 def write_atomic(path: Path, content: bytes | str) -> None:
@@ -136,13 +138,27 @@ class RecordLog:
         return records
 
 
-def raise_if_disk_full(exc: OSError, path: Path, num_bytes: int) -> None:
-    """Raise ``DiskFull`` if that is what ``exc`` says; otherwise return."""
-    if exc.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
+def raise_if_disk_full(exc: Exception, path: Path, num_bytes: int | None) -> None:
+    """Raise ``DiskFull`` if that is what ``exc`` says; otherwise return.
+
+    Args:
+        exc: What the system said. safetensors writes from Rust, and its errors have the number in their text only.
+        path: What was written.
+        num_bytes: How much it takes; None where that is not known.
+    """
+    told = _NUMBER_IN_TEXT.search(str(exc))
+    number = exc.errno if isinstance(exc, OSError) else int(told[1]) if told else None
+    if number not in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
         return
     folder = next(parent for parent in [path.parent, *path.parents] if parent.exists())
+    free = f"{shutil.disk_usage(folder).free:,} bytes"
+    if num_bytes is None:
+        raise DiskFull(
+            f"{path} needs more than the {free} that are free there.",
+            "Free some space and run the same command again.",
+        ) from exc
     raise DiskFull(
-        f"{path} needs {num_bytes:,} bytes and {shutil.disk_usage(folder).free:,} bytes are free there.",
+        f"{path} needs {num_bytes:,} bytes and {free} are free there.",
         "Free some space and run the same command again; it continues where it stopped.",
     ) from exc
 

@@ -188,11 +188,7 @@ def publish_folder(target: Path, fill: Callable[[Path], None], needed_bytes: int
         write_json(staged / _MANIFEST, _describe(staged))
     except (OSError, SafetensorError) as exc:
         shutil.rmtree(staged, ignore_errors=True)
-        if isinstance(exc, OSError):
-            raise_if_disk_full(exc, target, needed_bytes)
-        elif "os error 28" in str(exc) or "os error 27" in str(exc) or "os error 122" in str(exc):
-            # safetensors writes from Rust: ENOSPC, EFBIG and EDQUOT reach us as text.
-            raise_if_disk_full(OSError(28, str(exc)), target, needed_bytes)
+        raise_if_disk_full(exc, target, needed_bytes)
         raise
     except VidtuneError:
         shutil.rmtree(staged, ignore_errors=True)

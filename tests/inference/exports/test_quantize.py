@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
+import resource
 from pathlib import Path
 
 import pytest
 
-from vidtune.core.errors import BadUsage, NotInstalled
+from vidtune.core.errors import BadUsage, DiskFull, NotInstalled
 from vidtune.inference import GenerationConfig, Request, generate, load_for_inference
 from vidtune.inference.exports import CertifyConfig, Probe, quantization_names, quantize_model
 
@@ -67,6 +68,28 @@ def test_an_unknown_kind_and_one_that_needs_cuda_are_refused_before_anything_is_
         quantize_model("nowhere", tmp_path / "out", "int3", CONFIG)
     with pytest.raises((BadUsage, NotInstalled), match="int4 was asked for|torchao"):
         quantize_model("nowhere", tmp_path / "out", "int4", CONFIG, device="cpu")
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("kind", ["bf16", "int8"])
+def test_what_is_stored_in_fewer_bits_is_not_quantized_again(kind: str, adapter: Path, tmp_path: Path) -> None:
+    quantize_model(adapter, tmp_path / "nf4", "nf4", LOOSE, device="cpu")
+
+    with pytest.raises(BadUsage, match="nf4 are stored in fewer bits already"):
+        quantize_model(tmp_path / "nf4", tmp_path / "out", kind, LOOSE, device="cpu")
+
+    assert [path.name for path in tmp_path.iterdir()] == ["nf4"]
+
+
+def test_a_disk_that_is_full_is_named_and_nothing_is_left_of_the_export(adapter: Path, tmp_path: Path) -> None:
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (120_000, before[1]))
+    try:
+        with pytest.raises(DiskFull, match=r"out needs more than the [\d,]+ bytes that are free there"):
+            quantize_model(adapter, tmp_path / "out", "bf16", LOOSE, device="cpu")
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
     assert not list(tmp_path.iterdir())
 
 

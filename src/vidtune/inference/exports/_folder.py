@@ -8,6 +8,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from safetensors import SafetensorError
+
 from vidtune.core.durable import fsync_folder, raise_if_disk_full
 from vidtune.core.errors import BadUsage
 
@@ -37,8 +39,9 @@ def staged_folder(target: Path) -> Iterator[Path]:
     staged.mkdir(parents=True)
     try:
         yield staged
-    except OSError as exc:
-        raise_if_disk_full(exc, target, size_on_disk(staged))
+    except (OSError, SafetensorError) as exc:
+        shutil.rmtree(staged, ignore_errors=True)
+        raise_if_disk_full(exc, target, None)
         raise
     finally:
         shutil.rmtree(staged, ignore_errors=True)

@@ -19,6 +19,7 @@ from vidtune.adapters import (
 )
 from vidtune.adapters import quantization_config as quantization_of
 from vidtune.core.durable import read_json, write_json
+from vidtune.core.errors import BadUsage
 from vidtune.inference._loading import load_for_inference, resolve_source
 from vidtune.models import load_model
 
@@ -37,8 +38,17 @@ def load_tuned(source: str | Path, *, device: str) -> LoadedModel:
 
 
 def load_whole(source: str | Path, *, device: str) -> LoadedModel:
-    """Return what ``source`` stands for in float32, an adapter worked into its base."""
+    """Return what ``source`` stands for in float32, an adapter worked into its base.
+
+    Raises:
+        BadUsage: If its weights are stored in fewer bits: what was rounded away is not there any more.
+    """
     loaded = load_tuned(source, device=device)
+    if getattr(loaded.model.config, "quantization_config", None) is not None:
+        raise BadUsage(
+            f"the weights of {source} are stored in fewer bits already, and are not rounded again.",
+            "Give the model that it was made from.",
+        )
     if not is_adapter_folder(Path(resolve_source(source))):
         return loaded
     return replace(loaded, model=merge_adapter(loaded.model))
