@@ -51,3 +51,31 @@ def test_what_cannot_be_examined_is_one_line(vidtune, arguments, status, message
 
     assert (found, text) == (status, "")
     assert message in err
+
+
+def test_a_broken_file_is_told_with_the_places_in_it_and_nothing_is_said_of_clips_that_are_not_there(vidtune, tmp_path):
+    data = tmp_path / "d.json"
+    data.write_text('[{"video": "a.mp4", "conversations": "none"}]', encoding="utf-8")
+
+    status, text, _ = vidtune("doctor", data, "--out", tmp_path / "runs")
+
+    assert status == 65
+    assert "\n          d.json" in text
+    assert "..." not in text
+    assert "quality" not in text
+    assert "splits" not in text
+
+
+def test_a_folder_of_videos_that_is_not_there_and_a_single_video_are_one_line(vidtune, tmp_path):
+    data = write(tmp_path / "d.json", [qved("0.mp4"), qved("1.mp4")])
+    clip = tmp_path / "0.mp4"
+    clip.write_bytes(b"")
+
+    for arguments, message in (
+        ((data, "--videos", tmp_path / "gone"), "gone does not exist. Give the folder that holds the videos."),
+        ((clip,), "0.mp4 is a video. Give an annotation file, or the folder of the videos."),
+    ):
+        status, text, err = vidtune("doctor", *arguments, "--out", tmp_path / "runs")
+
+        assert (status, text) == (65, "")
+        assert message in err

@@ -17,6 +17,7 @@ import click
 
 from vidtune.cli._shell import emit, json_option
 from vidtune.core.errors import VidtuneError
+from vidtune.core.wording import counted
 
 Level = Literal["ok", "warn", "error"]
 
@@ -116,7 +117,15 @@ def check_device() -> Iterator[Finding]:
         yield Finding("cuda", "warn", "no CUDA device", "Fine for nano; models of 2 B and more want a GPU.")
     memory_bytes = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
     yield Finding(
-        "cpu", "ok", f"{os.cpu_count()} cores, {_gib(memory_bytes)} memory, {torch.get_num_threads()} torch threads"
+        "cpu",
+        "ok",
+        ", ".join(
+            [
+                counted(os.cpu_count() or 1, "core"),
+                f"{_gib(memory_bytes)} memory",
+                counted(torch.get_num_threads(), "torch thread"),
+            ]
+        ),
     )
 
 
@@ -174,7 +183,7 @@ def _as_text(findings: list[Finding]) -> str:
         for finding in findings
     ]
     num_errors = sum(finding.level == "error" for finding in findings)
-    verdict = "ready" if num_errors == 0 else f"not ready: {num_errors} error(s) above"
+    verdict = "ready" if num_errors == 0 else f"not ready: {counted(num_errors, 'error')} above"
     return "\n".join([*lines, "", verdict])
 
 

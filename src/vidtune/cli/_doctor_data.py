@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 _BAD_DATA = 65
 _MAX_CLIPS = 8
 _MAX_LEAKS = 6
+_MAX_PLACES = 5
 _MAX_REASON = 110
 _TOLD = {
     "video": "clips in two splits",
@@ -67,9 +68,9 @@ def summary_text(diagnosis: Diagnosis, thresholds_name: str) -> str:
         *(f"data      {source}" for source in diagnosis.sources),
         f"clips     {len(diagnosis.records)}: {told}{reused}",
         *_clip_lines(diagnosis),
-        *(f"error     {_shorten(problem)}" for problem in diagnosis.problems[:_MAX_CLIPS]),
-        *_leak_lines(diagnosis),
-        *_quality_lines(diagnosis, thresholds_name),
+        *(line for problem in diagnosis.problems[:_MAX_CLIPS] for line in _problem_lines(problem)),
+        *(_leak_lines(diagnosis) if diagnosis.records else []),
+        *(_quality_lines(diagnosis, thresholds_name) if diagnosis.records else []),
         f"ledger    {diagnosis.out / 'ledger.csv'}",
     ]
     verdict = "healthy" if diagnosis.is_healthy else "not healthy: see the lines marked error"
@@ -88,6 +89,15 @@ def _clip_lines(diagnosis: Diagnosis) -> list[str]:
     ]
     if len(not_ok) > _MAX_CLIPS:
         lines.append(f"          ... and {len(not_ok) - _MAX_CLIPS} more")
+    return lines
+
+
+def _problem_lines(problem: str) -> list[str]:
+    """Return what is wrong with a file and the first places of it, one line each."""
+    first, *places = problem.splitlines()
+    lines = [f"error     {first}", *(f"          {place.strip()}" for place in places[:_MAX_PLACES])]
+    if len(places) > _MAX_PLACES:
+        lines.append(f"          ... and {len(places) - _MAX_PLACES} more")
     return lines
 
 

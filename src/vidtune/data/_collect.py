@@ -64,11 +64,17 @@ def collect_clips(paths: Sequence[Path], videos_root: Path | None = None) -> Col
         videos_root: Folder of the videos; default: the folder of each annotation file.
 
     Raises:
-        BadData: If a path does not exist, or a folder holds neither annotations nor videos.
+        BadData: If a path or the folder of the videos does not exist, a path is a single video, or a folder holds
+            neither annotations nor videos.
     """
     missing = [path for path in paths if not path.exists()]
     if missing:
         raise BadData(f"{missing[0]} does not exist.", "Give an annotation file, or a folder of videos.")
+    if videos_root is not None and not videos_root.is_dir():
+        raise BadData(f"video folder {videos_root} does not exist.", "Give the folder that holds the videos.")
+    videos = [path for path in paths if path.is_file() and path.suffix.lower() in VIDEO_SUFFIXES]
+    if videos:
+        raise BadData(f"{videos[0]} is a video.", "Give an annotation file, or the folder of the videos.")
     files: list[Path] = []
     for path in paths:
         if path.is_file():
