@@ -31,7 +31,7 @@ def texts(body: dict[str, Any]) -> dict[str, str]:
 
 
 @contextmanager
-def judge_server(answer: Callable[[dict[str, Any]], Any]) -> Iterator[Server]:
+def judge_server(answer: Callable[[dict[str, Any]], Any], retry_after: str = "") -> Iterator[Server]:
     """Serve judgements. ``answer`` takes the request and returns a text, a whole response, or (status, text)."""
     server = Server()
 
@@ -48,6 +48,8 @@ def judge_server(answer: Callable[[dict[str, Any]], Any]) -> Iterator[Server]:
             self.send_response(status)
             if status in (301, 302, 307, 308):
                 self.send_header("Location", content["location"])
+            if retry_after:
+                self.send_header("Retry-After", retry_after)
             self.send_header("Content-Length", str(len(data)))
             self.end_headers()
             self.wfile.write(data)

@@ -112,6 +112,28 @@ def test_a_redirect_is_not_followed(run):
         assert not elsewhere.requests
 
 
+def test_a_limit_is_waited_for_as_the_server_asks_and_told_as_a_limit(run, monkeypatch):
+    pauses = []
+    monkeypatch.setattr("vidtune.evaluation.judging.backends.endpoint.time.sleep", pauses.append)
+    with judge_server(lambda body: (429, "slowly"), retry_after="7") as server:
+        with pytest.raises(JudgeUnavailable, match=r"HTTP 429: .*slowly.* Ask fewer questions at a time"):
+            ask(run, server, num_parallel=1)
+        assert (pauses, len(server.requests)) == ([7.0, 7.0], 3)
+
+        with pytest.raises(JudgeUnavailable, match="HTTP 429"):
+            ask(run, server, num_parallel=1, timeout_s=5)
+        assert (pauses, len(server.requests)) == ([7.0, 7.0], 4)
+
+
+def test_an_error_inside_an_answer_is_told_without_the_key(run, monkeypatch):
+    monkeypatch.setenv("VIDTUNE_JUDGE_KEY", KEY)
+    said = {"error": {"message": f"no such model for {KEY}"}}
+    with judge_server(lambda body: (200, said)) as server, pytest.raises(JudgeUnavailable) as caught:
+        ask(run, server)
+
+    assert "no such model for ***" in str(caught.value)
+
+
 @pytest.mark.parametrize("content", [{"hello": 1}, [], {"choices": []}, b"<html>"])
 def test_something_else_than_such_a_server_is_named(run, content):
     with judge_server(lambda body: (200, content)) as server, pytest.raises(JudgeUnavailable):

@@ -26,6 +26,12 @@ from vidtune.evaluation.judging._item import Ask, Refusal, Reply, TokenChoice
 _NUM_TOP_LOGPROBS = 20
 _MAX_REPLY_BYTES = 8 << 20
 _PAUSE_S = 0.5
+_TOO_MANY = 429
+_REMEDY = "Check address, model and key; run the same command again, and it continues where it stopped."
+_REMEDY_OF_A_LIMIT = (
+    "Ask fewer questions at a time (--judge-set num_parallel=1), or run the same command again later; it continues "
+    "where it stopped."
+)
 _TRY_AGAIN = frozenset({408, 409, 425, 429, 500, 502, 503, 504, 529})
 _ABOUT_THE_QUESTION = frozenset({400, 413, 422})
 _LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
@@ -82,8 +88,17 @@ class EndpointJudge:
                 return self._refuse(str(second))
             # Asked without probabilities it answers: it does not tell any.
             self._takes_logprobs = False
+        try:
+            reply = _reply(answer)
+        except (KeyError, IndexError, TypeError, ValueError, AttributeError) as exc:
+            raise JudgeUnavailable(
+                f"{self._url} answers in another form than an OpenAI-compatible server: "
+                f"{self._safe(json.dumps(answer))}.",
+                "Give the address that /chat/completions is appended to, e.g. http://127.0.0.1:8000/v1, and a model "
+                "that is there.",
+            ) from exc
         self._has_answered = True
-        return _reply(answer, self._url)
+        return reply
 
     def _refuse(self, reason: str) -> Refusal:
         if not self._has_answered:
@@ -113,33 +128,32 @@ class EndpointJudge:
         headers = {"Content-Type": "application/json", "User-Agent": "vidtune"}
         if self._key:
             headers["Authorization"] = f"Bearer {self._key}"
-        problem = ""
+        problem, remedy, asked_pause_s = "", _REMEDY, 0.0
         for attempt in range(self._config.max_attempts):
             if attempt:
-                time.sleep(_PAUSE_S * 2 ** (attempt - 1))
+                time.sleep(max(_PAUSE_S * 2 ** (attempt - 1), asked_pause_s))
             # The scheme was checked to be http or https when the judge was opened.
             request = urllib.request.Request(self._url, body, headers, method="POST")  # noqa: S310
             try:
                 with self._opener.open(request, timeout=self._config.timeout_s) as response:
                     return json.loads(response.read(_MAX_REPLY_BYTES))
             except urllib.error.HTTPError as exc:
-                problem = f"HTTP {exc.code}: {self._safe(exc)}"
+                problem = f"HTTP {exc.code}: {self._safe(exc.read(2000).decode('utf-8', errors='replace'))}"
+                remedy = _REMEDY_OF_A_LIMIT if exc.code == _TOO_MANY else _REMEDY
+                asked_pause_s = _asked_pause_s(exc)
                 if exc.code in _ABOUT_THE_QUESTION:
                     raise _NotTaken(problem) from exc
-                if exc.code not in _TRY_AGAIN:
+                if exc.code not in _TRY_AGAIN or asked_pause_s > self._config.timeout_s:
                     break
             except (OSError, HTTPException) as exc:
-                problem = f"{type(exc).__name__}: {exc}"
+                problem, remedy, asked_pause_s = f"{type(exc).__name__}: {exc}", _REMEDY, 0.0
             except ValueError as exc:
-                problem = f"its answer is not JSON ({exc})"
-        raise JudgeUnavailable(
-            f"the judge at {self._url} does not answer: {problem}.",
-            "Check address, model and key; run the same command again, and it continues where it stopped.",
-        )
+                problem, remedy, asked_pause_s = f"its answer is not JSON ({exc})", _REMEDY, 0.0
+        raise JudgeUnavailable(f"the judge at {self._url} does not answer: {problem}.", remedy)
 
-    def _safe(self, error: urllib.error.HTTPError) -> str:
+    def _safe(self, said: str) -> str:
         """Return what a server says of an error, in one line and without the key, which some servers repeat."""
-        text = " ".join(error.read(2000).decode("utf-8", errors="replace").split())[:300]
+        text = " ".join(said.split())[:300]
         return text.replace(self._key, "***") if self._key else text
 
 
@@ -155,27 +169,27 @@ class _StayHere(urllib.request.HTTPRedirectHandler):
         return
 
 
-def _reply(answer: Any, url: str) -> Reply:
-    try:
-        choice = answer["choices"][0]
-        text = choice["message"]["content"] or ""
-        content = (choice.get("logprobs") or {}).get("content") or []
-        tokens = tuple(
-            TokenChoice(
-                one["token"],
-                {
-                    one["token"]: float(one["logprob"]),
-                    **{other["token"]: float(other["logprob"]) for other in one.get("top_logprobs") or []},
-                },
-            )
-            for one in content
+def _reply(answer: Any) -> Reply:
+    choice = answer["choices"][0]
+    text = choice["message"]["content"] or ""
+    content = (choice.get("logprobs") or {}).get("content") or []
+    tokens = tuple(
+        TokenChoice(
+            one["token"],
+            {
+                one["token"]: float(one["logprob"]),
+                **{other["token"]: float(other["logprob"]) for other in one.get("top_logprobs") or []},
+            },
         )
-    except (KeyError, IndexError, TypeError, ValueError, AttributeError) as exc:
-        raise JudgeUnavailable(
-            f"{url} answers in another form than an OpenAI-compatible server: {type(exc).__name__}.",
-            "Give the address that /chat/completions is appended to, e.g. http://127.0.0.1:8000/v1.",
-        ) from exc
+        for one in content
+    )
     return Reply(str(text), tokens)
+
+
+def _asked_pause_s(error: urllib.error.HTTPError) -> float:
+    """Return for how long a server asks to be left alone; 0 where it does not say so in seconds."""
+    told = (error.headers.get("Retry-After") or "").strip()
+    return float(told) if told.isdecimal() else 0.0
 
 
 class Endpoint:
