@@ -220,7 +220,8 @@ def test_a_judge_of_chance_agrees_with_nobody(tmp_path, run):
         ("sample_id,rater,overall\na,x,9\n", "expected a number from 1 to 5"),
         ("sample_id,rater,overall\na,x,good\n", "expected a number from 1 to 5"),
         ("sample_id,rater,overall\na,x,3\na,x,4\n", "has rated a before"),
-        ("id,overall\na,3\n", "no sample_id"),
+        ("id,overall\na,3\n", "no column sample_id; the columns are id, overall"),
+        ("sample_id,overall\na,4,5\n", "row 1: more cells than the header has columns: 5"),
         ("sample_id,rater,overall\n", "holds no ratings"),
     ],
 )
@@ -230,6 +231,31 @@ def test_ratings_that_cannot_be_understood_are_named(tmp_path, text, problem):
 
     with pytest.raises(DataInvalid, match=problem):
         read_experts(path)
+
+
+@pytest.mark.parametrize("delimiter", [";", "\t"])
+def test_ratings_are_read_as_spreadsheets_of_many_countries_write_them(tmp_path, delimiter):
+    path = tmp_path / "ratings.csv"
+    path.write_text(
+        delimiter.join(("sample_id", "rater", "overall")) + "\n" + delimiter.join(("a", "ann", "4,5")) + "\n"
+    )
+
+    assert read_experts(path).ratings == {"overall": {"ann": {"a": 4.5}}}
+
+
+def test_ratings_of_another_run_are_refused_and_of_some_other_samples_are_told(tmp_path, run):
+    path = tmp_path / "ratings.csv"
+    path.write_text("sample_id,overall\nelsewhere,3\n")
+    with pytest.raises(DataInvalid, match=r"rates 1 sample such as 'elsewhere', and the run has none of them"):
+        judge_predictions(run.path, JudgeConfig(), experts=read_experts(path))
+    assert not list(run.judge.glob("*.jsonl"))
+
+    path.write_text("sample_id,overall,beauty\nelsewhere,3,2\nclip000,5,4\n")
+    text = judge_predictions(run.path, JudgeConfig(), experts=read_experts(path))[0].to_text()
+
+    assert "agreement on overall: 1 sample rated by both: too few" in text
+    assert "rated by people and by no judge: beauty" in text
+    assert "left out: ratings of 1 sample that the run does not have" in text
 
 
 def test_the_summary_is_that_of_the_file(run):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence, Set
 from dataclasses import asdict, dataclass
 from io import StringIO
 from pathlib import Path
@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from vidtune.core.durable import read_json
 from vidtune.core.errors import DataInvalid
 from vidtune.core.hashing import sha256_file
+from vidtune.core.wording import counted
 from vidtune.evaluation.judging._reading import points
 from vidtune.metrics import (
     IccForm,
@@ -31,6 +32,8 @@ from vidtune.metrics import (
 _MIN_ITEMS = 5
 _POINTS = (1, 2, 3, 4, 5)
 _MAX_FINDINGS = 20
+_DELIMITERS = ",;\t"
+_BEYOND = "cells beyond the header"
 
 
 @dataclass(frozen=True)
@@ -52,13 +55,17 @@ def read_experts(path: Path) -> ExpertRatings:
     """Read ratings: a CSV file with a header, or a JSON list of objects.
 
     Each row has ``sample_id``, ``rater`` (left out: one rater) and one column for each field that was rated, 1 to 5; an
-    empty cell is no rating.
+    empty cell is no rating. Cells of a CSV file may be divided by semicolons or tabs, as spreadsheets of many
+    countries do, and 4,5 is 4.5.
 
     Raises:
         DataInvalid: If the file cannot be read, or rows cannot be understood; all of them are named.
     """
     rows = _read_rows(path)
     findings = []
+    if rows and not any("sample_id" in row for row in rows):
+        findings.append(f"no column sample_id; the columns are {', '.join(map(str, rows[0]))}")
+        rows = []
     ratings: dict[str, dict[str, dict[str, float]]] = {}
     for number, row in enumerate(rows, start=1):
         sample_id, rater = str(row.get("sample_id") or ""), str(row.get("rater") or "expert")
@@ -66,6 +73,10 @@ def read_experts(path: Path) -> ExpertRatings:
             findings.append(f"row {number}: no sample_id")
             continue
         for name, value in row.items():
+            if name == _BEYOND:
+                if any(value):
+                    findings.append(f"row {number}: more cells than the header has columns: {', '.join(value)}")
+                continue
             if name in ("sample_id", "rater", "comment") or value is None or value == "":
                 continue
             score = points(_number(value))
@@ -78,19 +89,37 @@ def read_experts(path: Path) -> ExpertRatings:
                 ratings[str(name)][rater][sample_id] = score
     if findings or not ratings:
         raise DataInvalid(
-            f"{path} has {len(findings)} problem(s)." if findings else f"{path} holds no ratings.",
+            f"{path} has {counted(len(findings), 'problem')}." if findings else f"{path} holds no ratings.",
             "Mend the file: columns sample_id, rater and one for each field that was rated, 1 to 5.",
             findings[:_MAX_FINDINGS],
         )
     return ExpertRatings(path.name, sha256_file(path), ratings)
 
 
-def agreement_block(judged: Mapping[str, Mapping[str, float]], experts: ExpertRatings) -> dict[str, Any]:
+def require_known(experts: ExpertRatings, sample_ids: Set[str]) -> None:
+    """Refuse ratings of another run.
+
+    Raises:
+        DataInvalid: If not one rated sample is among ``sample_ids``.
+    """
+    rated = _rated(experts)
+    if rated.isdisjoint(sample_ids):
+        raise DataInvalid(
+            f"{experts.name} rates {counted(len(rated), 'sample')} such as {min(rated)!r}, and the run has none of "
+            f"them: it has such as {min(sample_ids, default='')!r}.",
+            "Give ratings of this run, with sample_id as predictions.jsonl has it.",
+        )
+
+
+def agreement_block(
+    judged: Mapping[str, Mapping[str, float]], experts: ExpertRatings, sample_ids: Set[str]
+) -> dict[str, Any]:
     """Return agreement of the judge with the mean expert, and of experts with each other, by field.
 
     Args:
         judged: The judge's scores by field and sample id.
         experts: The people's.
+        sample_ids: All of the run; ratings of others are counted and left out.
     """
     fields = {}
     for name, by_rater in experts.ratings.items():
@@ -109,8 +138,13 @@ def agreement_block(judged: Mapping[str, Mapping[str, float]], experts: ExpertRa
         "ratings_sha256": experts.sha256,
         "raters": experts.raters,
         "fields": fields,
+        "num_not_in_run": len(_rated(experts) - sample_ids),
         "not_judged": sorted(experts.ratings.keys() - judged.keys()),
     }
+
+
+def _rated(experts: ExpertRatings) -> set[str]:
+    return {item for by_rater in experts.ratings.values() for rated in by_rater.values() for item in rated}
 
 
 def _between_two(first: Sequence[float], second: Sequence[float]) -> dict[str, Any]:
@@ -187,7 +221,7 @@ def _number(value: Any) -> Any:
     if not isinstance(value, str):
         return value
     try:
-        return float(value.strip())
+        return float(value.strip().replace(",", "."))
     except ValueError:
         return None
 
@@ -202,4 +236,5 @@ def _read_rows(path: Path) -> list[Mapping[str, Any]]:
         text = path.read_bytes().decode("utf-8-sig")
     except (OSError, UnicodeDecodeError) as exc:
         raise DataInvalid(f"{path} cannot be read: {exc}.", "Give a CSV file in UTF-8, or a JSON list.") from exc
-    return list(csv.DictReader(StringIO(text)))
+    delimiter = max(_DELIMITERS, key=text.partition("\n")[0].count)
+    return list(csv.DictReader(StringIO(text), restkey=_BEYOND, delimiter=delimiter))

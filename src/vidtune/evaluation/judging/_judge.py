@@ -23,7 +23,7 @@ from vidtune.evaluation.judging._asking import Asking
 from vidtune.evaluation.judging._backend import OpenJudge, judge_backends
 from vidtune.evaluation.judging._config import JudgeConfig
 from vidtune.evaluation.judging._control import choose_samples, judge_controls
-from vidtune.evaluation.judging._experts import ExpertRatings, agreement_block
+from vidtune.evaluation.judging._experts import ExpertRatings, agreement_block, require_known
 from vidtune.evaluation.judging._questions import control_questions, observe, sample_questions
 from vidtune.evaluation.judging._rubric import Rubric, judge_rubrics
 from vidtune.evaluation.judging._summary import (
@@ -85,6 +85,7 @@ def judge_predictions(
 
     Raises:
         BadUsage: If rubric, back end or target do not fit; nothing was asked.
+        DataInvalid: If the experts have rated no sample of the run; nothing was asked.
         JudgeUnavailable: If the judge does not answer; what it said so far is on disk.
         JudgeRefuses: If it takes none of the questions.
     """
@@ -97,6 +98,8 @@ def judge_predictions(
     if any(rubric.kind == "pair" for rubric in rubrics) and against is None:
         raise BadUsage(f"the rubric {_PAIR_RUBRIC!r} compares two runs, and one is given.", "Add --baseline RUN.")
     file = read_predictions(Path(source))
+    if experts is not None:
+        require_known(experts, {one.sample_id for one in file.predictions})
     other = read_predictions(Path(against)) if against is not None else None
     scoring = scoring or EvaluateConfig(with_bert=False)
     reference = find_reference(file.predictions, file.run, scoring.reference)
@@ -154,7 +157,9 @@ def _judge_by(
     if rubric.kind == "pair":
         summary["preference"] = preference_block(rows)
     if experts is not None:
-        summary["agreement"] = agreement_block(values_by_sample(rows, rubric), experts)
+        summary["agreement"] = agreement_block(
+            values_by_sample(rows, rubric), experts, {one.sample_id for one in file.predictions}
+        )
     path = folder / f"{name}.json"
     write_json(path, summary)
     return Judging(path, folder / f"{name}.jsonl", summary)

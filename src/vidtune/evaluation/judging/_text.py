@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from vidtune.core.wording import counted
+
 _SIGNS = {"passed": "ok  ", "failed": "FAIL", "not run": "--  "}
 
 
@@ -29,19 +31,23 @@ def judging_text(summary: dict[str, Any]) -> str:
         reasons = ", ".join(f"{count} {reason}" for reason, count in summary["missing"].items())
         lines.append(f"  without a score: {reasons} of {summary['num_samples']}")
     lines += [f"  {_SIGNS[one['status']]} {one['label']}: {one['description']}" for one in summary["controls"]]
-    for field, row in summary.get("agreement", {}).get("fields", {}).items():
-        lines += [f"  agreement on {field}: {_agreement(row)}"]
+    if agreement := summary.get("agreement"):
+        lines += [f"  agreement on {field}: {_agreement(row)}" for field, row in agreement["fields"].items()]
+        if agreement["not_judged"]:
+            lines.append(f"  rated by people and by no judge: {', '.join(agreement['not_judged'])}")
+        if num_unknown := agreement["num_not_in_run"]:
+            lines.append(f"  left out: ratings of {counted(num_unknown, 'sample')} that the run does not have")
     return "\n".join(lines)
 
 
 def _agreement(row: dict[str, Any]) -> str:
     judge = row["judge"]
     if judge is None:
-        return f"{row['num_items']} items are too few"
+        return f"{counted(row['num_items'], 'sample')} rated by both: too few"
     parts = [
         f"{name} {_value(judge[name])}" for name in ("krippendorff_alpha", "weighted_kappa", "spearman", "icc_2_1")
     ]
-    return f"{', '.join(parts)} over {row['num_items']} items"
+    return f"{', '.join(parts)} over {counted(row['num_items'], 'sample')}"
 
 
 def _value(entry: dict[str, Any]) -> str:
