@@ -89,6 +89,24 @@ def test_a_run_without_a_finished_result_says_so(tmp_path: Path) -> None:
         load_for_inference(tmp_path / "run")
 
 
+def test_a_run_of_predictions_is_no_model_and_says_where_the_model_is_named(tmp_path: Path) -> None:
+    (tmp_path / "predictions.jsonl").touch()
+
+    with pytest.raises(ModelUnavailable, match=r"holds no model. Give .*: model.source in .*recipe.yaml"):
+        load_for_inference(tmp_path)
+
+
+def test_a_base_that_was_moved_is_named_as_the_base_of_the_adapter(tuned: tuple[Any, Path], tmp_path: Path) -> None:
+    folder = shutil.copytree(tuned[1], tmp_path / "copy")
+    record = folder / "vidtune_adapter.json"
+    values = read_json(record)
+    values["base"]["source"] = str(tmp_path / "moved")
+    write_json(record, values)
+
+    with pytest.raises(ModelUnavailable, match=r"copy is an adapter on the base .*moved, .* is not there. Put or li"):
+        load_for_inference(folder)
+
+
 def test_a_folder_that_is_no_model_is_named(tmp_path: Path) -> None:
     with pytest.raises(ModelUnavailable, match=str(tmp_path)):
         load_for_inference(tmp_path)

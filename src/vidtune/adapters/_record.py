@@ -10,7 +10,7 @@ from typing import Any
 from vidtune.adapters._config import AdapterConfig
 from vidtune.config import build_config
 from vidtune.core.durable import read_json, write_json
-from vidtune.core.errors import ConfigInvalid, DataInvalid, ModelMismatch
+from vidtune.core.errors import ConfigInvalid, DataInvalid, ModelMismatch, ModelUnavailable
 
 RECORD_FILE = "vidtune_adapter.json"
 PEFT_FILE = "adapter_config.json"
@@ -28,10 +28,15 @@ def base_of_adapter(folder: Path) -> str:
 
     Raises:
         ModelMismatch: If the folder is no adapter, or does not say.
+        ModelUnavailable: If it is a folder that is not there any more.
     """
     base = read_record(folder)["base"]["source"]
     if not base:
         raise ModelMismatch(f"{folder} does not say which base model it was trained on.", "Name the base yourself.")
+    if Path(base).is_absolute() and not Path(base).exists():
+        raise ModelUnavailable(
+            f"{folder} is an adapter on the base {base}, and that folder is not there.", "Put or link the base there."
+        )
     return str(base)
 
 

@@ -149,7 +149,7 @@ def resolve_source(source: str | Path) -> str | Path:
     """Return the folder that a run directory or a training checkpoint stands for; anything else as it is.
 
     Raises:
-        ModelUnavailable: If it is a run directory in which nothing is finished.
+        ModelUnavailable: If it is a run directory in which nothing is finished, or one of predictions.
     """
     folder = Path(source)
     if not folder.is_dir():
@@ -161,6 +161,11 @@ def resolve_source(source: str | Path) -> str | Path:
         raise ModelUnavailable(
             f"{folder} is a training run without a finished result: it has no {run.best.name}/ folder.",
             "Run the training again; it continues where it stopped.",
+        )
+    if run.predictions.exists() and not (folder / "config.json").exists() and not is_adapter_folder(folder):
+        raise ModelUnavailable(
+            f"{folder} is a run of predictions and holds no model.",
+            f"Give the model that answered: model.source in {run.recipe}.",
         )
     return folder
 
