@@ -31,7 +31,7 @@ def test_every_problem_of_a_recipe_is_named_at_once(tmp_path):
         load_recipe(Outer, recipe)
 
     message = str(caught.value)
-    assert "3 problem(s)" in message
+    assert "3 problems" in message
     for part in ("inner.rank = 'many'", "inner.rnk: no such setting", "rate = nan"):
         assert part in message
 

@@ -413,3 +413,15 @@ def test_lists_of_the_same_entries_are_the_same_in_every_process():
 
     assert len(told) == 1
     assert "of 18 (" in told.pop()
+
+
+def test_one_sample_is_told_in_the_singular(tmp_path):
+    run = write_run(tmp_path / "run", [make_record(0)])
+
+    text = score_predictions(run.path, EvaluateConfig(with_bert=False)).to_text()
+
+    assert "/ 0 cut off, of 1 sample" in text
+    assert "The one sample was answered." in text
+    assert "in 1 clip." in text
+    assert "1 answers" not in text
+    assert "1 samples" not in text

@@ -83,6 +83,16 @@ def test_no_text_of_the_run_becomes_an_element_or_an_attribute(tmp_path):
         assert f"squats - Knees cave in.{payload}" in shown
 
 
+def test_one_person_is_told_in_the_singular(tmp_path):
+    run = write_run(tmp_path / "run")
+    write_json(run.metrics, {**read_json(run.metrics), "cluster": "subject", "num_clusters": 1})
+
+    html = render_page(read_run(run))
+
+    assert "<b>1</b> person</p>" in html
+    assert "from 1 person;" in html
+
+
 def test_the_page_is_well_formed(page):
     assert page.open == []
     ids = [value for name, value in page.attributes if name == "id"]

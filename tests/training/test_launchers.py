@@ -40,7 +40,7 @@ def test_a_slurm_script_starts_one_launcher_a_node_with_the_whole_command(recipe
     found = invoke(path, "--out", "runs/a", "--set", "seed=3", "--slurm", script, "--nodes", 2, "--nproc", 2)
 
     assert found.exit_code == 0, found.output
-    assert "2 node(s) of 2 process(es)" in found.output
+    assert "2 nodes of 2 processes" in found.output
     text = script.read_text()
     assert "#SBATCH --nodes=2\n" in text
     assert "#SBATCH --gpus-per-node=2\n" in text

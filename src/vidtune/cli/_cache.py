@@ -8,6 +8,7 @@ from pathlib import Path
 import click
 
 from vidtune.cli._shell import emit, json_option
+from vidtune.core.wording import counted
 
 
 @click.command()
@@ -30,7 +31,9 @@ def cache(folder: str | None, clear: bool, as_json: bool) -> None:
         num_removed = kept.clear() if clear else 0
         usage = kept.usage()
         record[kind.name] = {**asdict(usage), "folder": str(usage.folder), "num_removed": num_removed}
-        found = f"{usage.num_entries:,} clip(s), {usage.size_bytes / 1e6:,.1f} MB" if usage.num_entries else "empty"
-        removed = f"{num_removed:,} clip(s) removed; now " if clear else ""
+        found = (
+            f"{counted(usage.num_entries, 'clip')}, {usage.size_bytes / 1e6:,.1f} MB" if usage.num_entries else "empty"
+        )
+        removed = f"{counted(num_removed, 'clip')} removed; now " if clear else ""
         lines.append(f"{kind.name:9} {usage.folder}: {removed}{found}")
     emit(record, as_json, "\n".join(lines))

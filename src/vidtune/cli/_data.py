@@ -14,6 +14,7 @@ from vidtune.cli._cache import cache
 from vidtune.cli._convert import balance, convert, sound_notes, subset, write_new
 from vidtune.cli._degrade import degrade
 from vidtune.cli._shell import emit, json_option, progress_bar, set_option
+from vidtune.core.wording import counted
 
 if TYPE_CHECKING:
     from vidtune.data import CheckReport, Dataset, DatasetStats, SoundsKept, SplitConfig, SplitResult
@@ -249,7 +250,7 @@ def _stats_text(dataset: Dataset, described: DatasetStats) -> str:
         ("subjects", described.num_subjects or "not named"),
         ("splits", ", ".join(f"{name} {count}" for name, count in described.splits.items()) or "not named"),
         ("classes", f"{len(described.labels)}{imbalance}"),
-        ("questions", f"{len(described.questions)} wording(s)"),
+        ("questions", f"{counted(len(described.questions), 'wording')}"),
         (
             "answers",
             f"{described.num_answers} different, {words.min:.0f} to {words.max:.0f} words, mean {words.mean:.1f}",

@@ -11,6 +11,7 @@ import click
 from vidtune.cli._processes import run_in_processes
 from vidtune.cli._shell import emit, json_option, progress_bar, set_option
 from vidtune.core.errors import BadUsage
+from vidtune.core.wording import counted
 
 _BAD_DATA = 65
 
@@ -130,7 +131,10 @@ def _write_slurm_script(
     config = load_recipe(TrainConfig, Path(recipe), overrides)
     require_work_for_all(config.loop.accumulation, World(0, nodes * per_node))
     write_atomic(path, slurm_script(f"vidtune-{Path(recipe).stem}", arguments, nodes=nodes, per_node=per_node))
-    click.echo(f"{path}: {nodes} node(s) of {per_node} process(es). Submit it with: sbatch {path}")
+    click.echo(
+        f"{path}: {counted(nodes, 'node')} of {counted(per_node, 'process', 'processes')}. "
+        f"Submit it with: sbatch {path}"
+    )
 
 
 def _print_finished(run_path: Path) -> None:

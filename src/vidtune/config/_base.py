@@ -12,6 +12,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from vidtune.core.errors import ConfigInvalid
 from vidtune.core.hashing import hash_json
+from vidtune.core.wording import counted
 
 ConfigT = TypeVar("ConfigT", bound="Config")
 
@@ -136,7 +137,7 @@ def build_config(config_class: type[ConfigT], values: Mapping[str, Any], *, sour
     except ValidationError as exc:
         lines = [_describe(error) for error in exc.errors()]
         raise ConfigInvalid(
-            f"{config_class.__name__} from {source} has {len(lines)} problem(s): " + "; ".join(lines) + ".",
+            f"{config_class.__name__} from {source} has {counted(len(lines), 'problem')}: " + "; ".join(lines) + ".",
         ) from exc
 
 

@@ -13,6 +13,7 @@ from vidtune.core.durable import RecordLog, read_json
 from vidtune.core.errors import DataInvalid
 from vidtune.core.hashing import sha256_file
 from vidtune.core.rundir import RunDirectory
+from vidtune.core.wording import counted
 
 _MAX_FINDINGS = 20
 
@@ -121,7 +122,7 @@ def read_predictions(source: Path) -> PredictionFile:
             *findings[:_MAX_FINDINGS],
             *([f"... and {len(findings) - _MAX_FINDINGS} more"] * (len(findings) > _MAX_FINDINGS)),
         ]
-        raise DataInvalid(f"{path} has {len(findings)} problem(s).", "Mend or re-create the file.", shown)
+        raise DataInvalid(f"{path} has {counted(len(findings), 'problem')}.", "Mend or re-create the file.", shown)
     is_compat = path.suffix == ".json"
     parse = _parse_compat if is_compat else _parse_record
     parsed = [parse(record) for _, record in records]
@@ -214,7 +215,9 @@ def _read_lines(path: Path) -> list[tuple[str, Any]]:
         except ValueError as exc:
             findings.append(f"line {number}: not JSON: {exc}")
     if findings:
-        raise DataInvalid(f"{path} has {len(findings)} problem(s).", "Mend the file.", findings[:_MAX_FINDINGS])
+        raise DataInvalid(
+            f"{path} has {counted(len(findings), 'problem')}.", "Mend the file.", findings[:_MAX_FINDINGS]
+        )
     return records
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from vidtune.core.wording import counted
 from vidtune.evaluation._predictions import describe_unfinished
 from vidtune.evaluation._probe_words import probe_text
 from vidtune.evaluation._setup import describe_setup
@@ -16,9 +17,9 @@ def result_text(metrics: dict[str, Any]) -> str:
     """Return verdict, scores and trust checks of one evaluation."""
     lines = [metrics["verdict"]["headline"], ""]
     lines.append(
-        f"{metrics['num_scored']:,} scored / {metrics['num_errors']:,} errors"
+        f"{metrics['num_scored']:,} scored / {counted(metrics['num_errors'], 'error')}"
         + ("" if metrics["num_unparsed"] is None else f" / {metrics['num_unparsed']:,} unparsed")
-        + f" / {metrics['num_truncated']:,} cut off, of {metrics['num_samples']:,} samples"
+        + f" / {metrics['num_truncated']:,} cut off, of {counted(metrics['num_samples'], 'sample')}"
         + (
             f"; {unfinished}"
             if (unfinished := describe_unfinished(metrics["num_samples"], metrics["num_expected"]))

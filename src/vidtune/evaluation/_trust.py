@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import asdict
 
+from vidtune.core.wording import counted
 from vidtune.evaluation._evidence import Evidence, Finding
 from vidtune.evaluation._predictions import Prediction, describe_unfinished
 from vidtune.evaluation._trust_answers import (
@@ -46,15 +47,25 @@ def _check_finished(evidence: Evidence) -> Finding | None:
         return None
     told = describe_unfinished(len(evidence.samples), evidence.num_expected)
     if not told:
-        return Finding("finished", "ok", f"All {evidence.num_expected:,} samples of the run were predicted.")
+        return Finding(
+            "finished", "ok", f"{_all(evidence.num_expected)} of the run {_were(evidence.num_expected)} predicted."
+        )
     message = f"{told}: what is missing may be easier or harder. The same `vidtune predict` command goes on with it."
     return Finding("finished", "fail", message)
+
+
+def _all(num_samples: int) -> str:
+    return "The one sample" if num_samples == 1 else f"All {num_samples:,} samples"
+
+
+def _were(number: int) -> str:
+    return "was" if number == 1 else "were"
 
 
 def _check_errors(evidence: Evidence) -> Finding:
     num_failed = len(evidence.samples) - len(evidence.answered)
     if not num_failed:
-        return Finding("errors", "ok", f"All {len(evidence.samples):,} samples were answered.")
+        return Finding("errors", "ok", f"{_all(len(evidence.samples))} {_were(len(evidence.samples))} answered.")
     codes = Counter(sample.error_code for sample in evidence.samples if not sample.is_ok)
     listed = ", ".join(f"{count} {code}" for code, count in codes.most_common())
     share = num_failed / len(evidence.samples)
@@ -90,7 +101,9 @@ def _check_frames(evidence: Evidence) -> Finding | None:
     if num_damaged:
         message = f"{num_damaged} of {len(frames):,} clips have damaged or missing frames.{covered}"
         return Finding("frames", "warn", message)
-    return Finding("frames", "ok", f"All requested frames reached the model in {len(frames):,} clips.{covered}")
+    return Finding(
+        "frames", "ok", f"All requested frames reached the model in {counted(len(frames), 'clip')}.{covered}"
+    )
 
 
 def _was_answered_unseen(sample: Prediction) -> bool:

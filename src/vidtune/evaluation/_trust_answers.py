@@ -6,6 +6,7 @@ import re
 from collections import Counter
 from collections.abc import Sequence
 
+from vidtune.core.wording import counted
 from vidtune.evaluation._evidence import Evidence, Finding, Status
 
 _MANY_FAILED = 0.1
@@ -78,7 +79,9 @@ def check_truncated(evidence: Evidence) -> Finding | None:
     if not num_cut:
         return Finding("truncated", "ok", "Every prediction ended by itself.")
     status: Status = "fail" if num_cut > _MANY_FAILED * len(reasons) else "warn"
-    message = f"{num_cut} of {len(reasons):,} predictions were cut off at the token limit; raise max_new_tokens."
+    were = "was" if num_cut == 1 else "were"
+    message = f"{num_cut:,} of {counted(len(reasons), 'prediction')} {were} cut off at the token limit; "
+    message += "raise max_new_tokens."
     return Finding("truncated", status, message)
 
 

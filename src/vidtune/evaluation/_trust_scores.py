@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from vidtune.core.wording import counted
 from vidtune.evaluation._aggregate import is_clearly_above
 from vidtune.evaluation._agreement import is_right
 from vidtune.evaluation._evidence import Evidence, Finding
@@ -114,7 +115,7 @@ def check_exercise_rules(evidence: Evidence) -> Finding | None:
     ours, theirs = sum(pair[0] for pair in pairs), sum(pair[1] for pair in pairs)
     differing = sum(first != second for first, second in pairs)
     message = (
-        f"Two rules for the exercise agree on {len(pairs) - differing:,} of {len(pairs):,} answers: "
+        f"Two rules for the exercise agree on {len(pairs) - differing:,} of {counted(len(pairs), 'answer')}: "
         f"ours finds {ours} right, the published rule (text before the first hyphen) {theirs}."
     )
     unnamed = _references_that_are_wrong(evidence)

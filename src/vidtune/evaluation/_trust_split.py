@@ -80,7 +80,7 @@ def check_leakage(evidence: Evidence) -> Finding | None:
         message = f"No clip is shared with training; whether people are shared is not known (no subject ids).{looked}"
         return Finding("leakage", "warn", message)
     subjects = {sample.subject for sample in evidence.samples if sample.subject}
-    message = f"None of the {len(subjects)} evaluated subjects and no clip is in the training data.{looked}"
+    message = f"{_none_of(len(subjects))} in the training data.{looked}"
     return Finding("leakage", "ok", message)
 
 
@@ -97,3 +97,9 @@ def _as_samples(predictions: tuple[Prediction, ...]) -> list[Sample]:
     return [
         Sample(one.sample_id, one.video, (), subject=one.subject, meta=one.meta) for one in predictions if one.video
     ]
+
+
+def _none_of(num_subjects: int) -> str:
+    if num_subjects == 1:
+        return "Neither the one evaluated subject nor any clip is"
+    return f"None of the {num_subjects} evaluated subjects and no clip is"

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from vidtune.core.wording import counted
 from vidtune.evaluation._aggregate import is_clearly_above
 from vidtune.evaluation._predictions import describe_unfinished
 from vidtune.evaluation._setup import describe_setup
@@ -62,8 +63,8 @@ def _asked(metrics: dict[str, Any], num_questions: int, pack: str | None) -> str
     drawn = "generated " if pack else ""
     from_whom = f" from {_units(metrics, drawn=drawn)}" if metrics["cluster"] != "sample" else ""
     return (
-        f"The model was asked {questions} about {metrics['num_samples']:,} samples{source}{from_whom}; "
-        f"{metrics['num_scored']:,} answers were scored{failed}."
+        f"The model was asked {questions} about {counted(metrics['num_samples'], 'sample')}{source}{from_whom}; "
+        f"{counted(metrics['num_scored'], 'answer')} {'was' if metrics['num_scored'] == 1 else 'were'} scored{failed}."
     )
 
 
@@ -77,7 +78,9 @@ def _units(metrics: dict[str, Any], *, drawn: str = "") -> str:
 
 def _headline(row: dict[str, Any], metrics: dict[str, Any], setting: str) -> str:
     from_whom = f" from {_units(metrics)}" if metrics["cluster"] != "sample" else ""
-    of = f"{'of' if row['kind'] == 'proportion' else 'over'} {row['num_scored']:,} answers{from_whom} {setting}"
+    of = (
+        f"{'of' if row['kind'] == 'proportion' else 'over'} {counted(row['num_scored'], 'answer')}{from_whom} {setting}"
+    )
     told = f"{row['label']}: {_number(row, row['mean'])} {of}"
     prior = row["baselines"].get("blind_prior")
     if prior is None:
@@ -115,7 +118,9 @@ def _set_apart(row: dict[str, Any]) -> list[str]:
 
 
 def _describe(row: dict[str, Any]) -> str:
-    parts = [f"{row['label']} is {_number(row, row['mean'])}{_interval(row)} over {row['num_scored']:,} answers"]
+    parts = [
+        f"{row['label']} is {_number(row, row['mean'])}{_interval(row)} over {counted(row['num_scored'], 'answer')}"
+    ]
     for name, words in (
         ("blind_prior", "the best fixed answer to each question, without looking at the video,"),
         ("nearest_training", "the answer of the nearest training sample, without looking,"),

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from vidtune.core.rundir import RunDirectory
+from vidtune.core.wording import counted
 
 
 @dataclass(frozen=True)
@@ -52,7 +53,7 @@ class PredictSummary:
 
     def to_text(self) -> str:
         """Return the summary for people."""
-        lines = [f"{self.num_ok} answered, {self.num_errors} with errors, of {self.num_samples} samples"]
+        lines = [f"{self.num_ok} answered, {self.num_errors} with errors, of {counted(self.num_samples, 'sample')}"]
         if self.errors_by_code:
             lines[0] += ": " + ", ".join(f"{count} {code}" for code, count in sorted(self.errors_by_code.items()))
         if self.num_done_before:

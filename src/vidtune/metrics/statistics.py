@@ -64,7 +64,7 @@ def describe_too_few(counts_k: NDArray[np.float64], confidence: float = 0.95) ->
     """Return why clusters of so many samples get no interval, to stand in its place; "" where they are enough."""
     num_samples, num_clusters = int(counts_k.sum()), len(counts_k)
     if num_clusters < 2:
-        return f"none: all {num_samples} samples come from one group"
+        return f"none: {'the one sample is' if num_samples == 1 else f'all {num_samples} samples come from'} one group"
     needed = min_clusters(confidence)
     if num_clusters < needed:
         unit = "samples" if num_clusters == num_samples else "groups"

@@ -28,6 +28,7 @@ from vidtune.reports._view import RunView
 
 NUM_IN_HTML = 200
 """Samples that are in the page as HTML and seen without its script; those beyond are data that it draws."""
+_ONE_CLUSTER = {"subject": "person", "video": "video", "sample": "independent sample"}
 _CLUSTER_WORDS = {"subject": "people", "video": "videos", "sample": "independent samples"}
 
 
@@ -47,7 +48,7 @@ def render_page(view: RunView, sections: Sequence[Section] = ()) -> str:
         view=view,
         metrics=view.metrics,
         verdict=view.metrics["verdict"],
-        cluster_words=_CLUSTER_WORDS.get(view.metrics["cluster"], view.metrics["cluster"]),
+        cluster_words=_cluster_words(view.metrics),
         cards=list(cards.values()),
         leading=[cards[name] for name in leading_names(view)],
         trust=_trust(view.metrics["trust"]),
@@ -76,6 +77,11 @@ def render_page(view: RunView, sections: Sequence[Section] = ()) -> str:
         leading_label=next((str(row["label"]) for row in view.summaries.values()), ""),
         environment=json.dumps(view.environment, indent=2, ensure_ascii=False) if view.environment else "",
     )
+
+
+def _cluster_words(metrics: Mapping[str, Any]) -> str:
+    words = _ONE_CLUSTER if metrics["num_clusters"] == 1 else _CLUSTER_WORDS
+    return words.get(metrics["cluster"], str(metrics["cluster"]))
 
 
 def _trust(checks: Iterable[Mapping[str, str]]) -> dict[str, Any]:

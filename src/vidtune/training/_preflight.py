@@ -11,6 +11,7 @@ from typing import Protocol, runtime_checkable
 from vidtune.config import load_recipe, salvage_recipe
 from vidtune.core.errors import ConfigInvalid, DataInvalid, DiskFull, VideoMissing, VidtuneError
 from vidtune.core.rundir import RunDirectory
+from vidtune.core.wording import counted
 from vidtune.data import (
     DataConfig,
     Sample,
@@ -80,7 +81,7 @@ def load_train_recipe(
             raise
         found = _examine(config, run, evaluator)
         findings += [*found.findings, *found.disk]
-        raise ConfigInvalid(f"{path} cannot be run, {len(findings)} finding(s).", _REMEDY, findings) from exc
+        raise ConfigInvalid(f"{path} cannot be run, {counted(len(findings), 'finding')}.", _REMEDY, findings) from exc
 
 
 def preflight(config: TrainConfig, run: RunDirectory, *, evaluator: object | None) -> TrainingData:
@@ -93,7 +94,7 @@ def preflight(config: TrainConfig, run: RunDirectory, *, evaluator: object | Non
     found = _examine(config, run, evaluator)
     if found.findings:
         findings = [*found.findings, *found.disk]
-        raise DataInvalid(f"the recipe cannot be run, {len(findings)} finding(s).", _REMEDY, findings)
+        raise DataInvalid(f"the recipe cannot be run, {counted(len(findings), 'finding')}.", _REMEDY, findings)
     if found.disk:
         raise DiskFull(found.disk[0], "Free some space and run the same command again.")
     return found.data

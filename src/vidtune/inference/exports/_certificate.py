@@ -9,6 +9,7 @@ from typing import Any
 
 from vidtune.core.durable import write_atomic, write_json
 from vidtune.core.errors import BadData
+from vidtune.core.wording import counted
 from vidtune.inference.exports._config import Tolerance
 
 JSON_FILE = "certificate.json"
@@ -109,7 +110,7 @@ class Certificate:
             f"certificate: {'passed' if self.has_passed else 'FAILED'}",
             f"reference    {_describe(self.reference)}",
             f"candidate    {_describe(self.candidate)}",
-            f"asked        {len(self.samples)} questions, {_range(self.frames_per_sample)} frames each",
+            f"asked        {counted(len(self.samples), 'question')}, {_frames(self.frames_per_sample)} each",
             "",
             f"{'stage':34}{'max':>11}{'mean':>11}{'relative':>11}",
         ]
@@ -165,9 +166,9 @@ def _line(row: StageRow) -> str:
     return f"{row.name:34}{figures}{mark}{f'  {row.note}' if row.note else ''}".rstrip()
 
 
-def _range(numbers: tuple[int, ...]) -> str:
+def _frames(numbers: tuple[int, ...]) -> str:
     low, high = min(numbers), max(numbers)
-    return str(low) if low == high else f"{low} to {high}"
+    return counted(low, "frame") if low == high else f"{low} to {high} frames"
 
 
 def _finite(value: Any) -> Any:

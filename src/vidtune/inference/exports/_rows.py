@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from vidtune.adapters import Stage
+from vidtune.core.wording import counted
 from vidtune.inference.exports._certificate import StageRow
 from vidtune.inference.exports._compare import (
     Distance,
@@ -102,9 +103,13 @@ def _whole_row(name: str, is_within: bool, note: str) -> StageRow:
     return StageRow(name, None, None, None, is_within, note)
 
 
+def _same(num_same: int, total: int, what: str) -> str:
+    return f"{num_same} of {counted(total, what)} {'is' if total == 1 else 'are'} the same"
+
+
 def _prompt_row(pairs: Sequence[Pair]) -> StageRow:
     num_same = sum(pair.prompt_place is None for pair in pairs)
-    return _whole_row("prompt ids", num_same == len(pairs), f"{num_same} of {len(pairs)} prompts are the same")
+    return _whole_row("prompt ids", num_same == len(pairs), _same(num_same, len(pairs), "prompt"))
 
 
 def _padding_row(reference: BatchTrace, candidate: BatchTrace) -> StageRow:
@@ -127,4 +132,4 @@ def _answers_row(reference: BatchTrace, candidate: BatchTrace, tolerance: Tolera
     num_same = sum(one == other for one, other in zip(reference.answers, candidate.answers, strict=True))
     total = len(reference.answers)
     is_within = num_same >= tolerance.min_same_answers * total
-    return _whole_row("greedy tokens", is_within, f"{num_same} of {total} answers are the same")
+    return _whole_row("greedy tokens", is_within, _same(num_same, total, "answer"))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from vidtune.core.wording import counted
 from vidtune.metrics import wilson_interval
 from vidtune.reports._cells import interval, interval_title, percent
 from vidtune.reports._grid import Grid, Section, Span
@@ -49,7 +50,7 @@ def build(view: RunView) -> Section | None:
             "Answers sorted by the model's own confidence, the mean probability of its tokens. "
             "Well calibrated is: as often right as it is sure."
         ),
-        notes=(f"{_describe(gap)} on average over {num:,} answers.", _INTERVALS, *_errors(view)),
+        notes=(f"{_describe(gap)} on average over {counted(num, 'answer')}.", _INTERVALS, *_errors(view)),
         tables=(grid,),
         draw=lambda: _draw(bins, num),
     )
