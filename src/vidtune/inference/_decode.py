@@ -2,9 +2,9 @@
 
 Suffix letters: ``b`` rows, ``l`` tokens, ``v`` vocabulary.
 
-The loop calls ``model(...)`` as ``transformers`` does, or the parts of its layers (``_lean_step``), and leaves
-positions to the model's own rule, so it serves any of its decoder-only models. What it leaves out is the per-step
-bookkeeping of ``generate``, which on small models costs more than the arithmetic, and the steps of finished rows.
+The loop calls ``model(...)`` as ``transformers`` does and leaves positions to the model's own rule, so it serves
+any of its decoder-only models. What it leaves out is the per-step bookkeeping of ``generate``, which on small models
+costs more than the arithmetic, and the steps of rows that are finished.
 """
 
 from __future__ import annotations
@@ -23,7 +23,6 @@ from vidtune.adapters import bare_model
 from vidtune.inference._cache import add_rows, can_grow, keep_rows, pad_left
 from vidtune.inference._config import GenerationConfig
 from vidtune.inference._grouped_attention import find_shared_heads, grouped_attention
-from vidtune.inference._lean_step import LeanStep, has_plain_layers, take_back
 from vidtune.inference._prefill import PromptReader
 
 if TYPE_CHECKING:
@@ -104,7 +103,6 @@ class Decoder:
         # Logits of a whole prompt are the largest tensor there is: most models are told that only the last matter.
         self._reader = PromptReader(model, {"logits_to_keep": 1} if _takes(model, "logits_to_keep") else {})
         self._shared_heads = find_shared_heads(model)
-        self._lean = LeanStep(model) if has_plain_layers(model) else None
         self._rows: list[Row] = []
         self._tensors: _Tensors | None = None
 
@@ -153,21 +151,6 @@ class Decoder:
         began_s = time.perf_counter()
         tensors.mask_bl = torch.cat([tensors.mask_bl, tensors.mask_bl.new_ones(len(self._rows), 1)], dim=1)
         tensors.position = tensors.position + 1
-        tensors.token_b = self._write(self._rows, self._next_logits(tensors), tensors.seen_bv, began_s)
-
-    def _next_logits(self, tensors: _Tensors) -> torch.Tensor:
-        lean = self._lean if can_grow(tensors.cache) else None
-        if lean is None or lean.agrees is False:
-            return self._logits_of_model(tensors)
-        found_bv = lean.logits(tensors.token_b, tensors.position, tensors.cache, tensors.mask_bl).float()
-        if lean.agrees is None:
-            take_back(tensors.cache)
-            own_bv = self._logits_of_model(tensors)
-            lean.compare(found_bv, own_bv)
-            return own_bv
-        return found_bv
-
-    def _logits_of_model(self, tensors: _Tensors) -> torch.Tensor:
         output = self._model(
             input_ids=tensors.token_b[:, None],
             attention_mask=tensors.mask_bl,
@@ -175,8 +158,7 @@ class Decoder:
             past_key_values=tensors.cache,
             use_cache=True,
         )
-        logits_bv: torch.Tensor = output.logits[:, -1].float()
-        return logits_bv
+        tensors.token_b = self._write(self._rows, output.logits[:, -1].float(), tensors.seen_bv, began_s)
 
     def _write(
         self, rows: Sequence[Row], logits_bv: torch.Tensor, seen_bv: torch.Tensor | None, began_s: float

@@ -29,9 +29,7 @@ from vidtune.core.errors import ModelMismatch
 from vidtune.core.rundir import RunDirectory
 from vidtune.data import Turn
 from vidtune.inference import GenerationConfig, Request, _packed_linear, generate, load_for_inference, predict_dataset
-from vidtune.inference._cache import copy_rows, give_room
 from vidtune.inference._grouped_attention import find_shared_heads, grouped_attention
-from vidtune.inference._lean_step import LeanStep, has_plain_layers
 from vidtune.inference._packed_linear import packed_linears
 from vidtune.media import FrameSet
 from vidtune.models import (
@@ -79,9 +77,6 @@ class FamilyContract:
 
     shares_clips: ClassVar[bool] = True
     """Whether questions about one clip can go on from one reading of it: not with layers that attend to a window."""
-
-    has_plain_layers: ClassVar[bool] = True
-    """Whether its decoder layers are a norm, an attention, a norm and an MLP."""
 
     text_key: ClassVar[str] = ""
     """A weight to take away in the test of missing keys, as the file names it; "" takes the last one."""
@@ -479,31 +474,6 @@ class FamilyContract:
         assert {id(module.config) for module in attentions} == {id(config) for config in shared}
         torch.testing.assert_close(logits_of_next(shared), logits_of_next([]), rtol=0, atol=1e-5)
         assert all(config._attn_implementation == "sdpa" for config in shared)
-
-    def test_a_step_computed_from_its_layers_parts_gives_the_same_logits_and_cache(self, loaded: LoadedModel):
-        assert has_plain_layers(loaded.model) == self.has_plain_layers
-        if not self.has_plain_layers:
-            return
-        clips = [make_frames(*shape, seed=index) for index, shape in enumerate(self.clip_shapes)]  # of unequal length
-        batch = loaded.family.encode_prompts(loaded.processor, [(ask(QUESTION), clip) for clip in clips])
-        step, mask = LeanStep(loaded.model), batch["attention_mask"]
-        with torch.no_grad():
-            position = loaded.model._prepare_position_ids_for_generation(batch["input_ids"], dict(batch))
-            read = loaded.model(**batch, position_ids=position, use_cache=True)
-            cache, token = give_room(read.past_key_values), read.logits[:, -1].argmax(-1)
-            other, position = copy_rows(cache, torch.arange(len(clips)), 3), position[..., -1:]
-            for _ in range(3):
-                mask, position = torch.cat([mask, mask.new_ones(len(mask), 1)], dim=1), position + 1
-                found = step.logits(token, position, cache, mask)
-                expected = loaded.model(
-                    input_ids=token[:, None], attention_mask=mask, position_ids=position, past_key_values=other
-                ).logits[:, -1]
-                token = expected.argmax(-1)
-
-                torch.testing.assert_close(found, expected, rtol=0, atol=1e-5)
-        for ours, theirs in zip(cache.layers, other.layers, strict=True):
-            torch.testing.assert_close(ours.keys, theirs.keys, rtol=0, atol=1e-5)
-            torch.testing.assert_close(ours.values, theirs.values, rtol=0, atol=1e-5)
 
     def test_ordered_weights_give_the_same_logits(self, loaded: LoadedModel, monkeypatch: pytest.MonkeyPatch):
         monkeypatch.setattr(_packed_linear, "_SMALLEST", 1)

@@ -33,7 +33,6 @@ class TestGemma3n(FamilyContract):
     name = "gemma3n"
     make_folder = staticmethod(make_tiny_folder)
     shares_clips = False
-    has_plain_layers = False
     linears_left_alone = r"lm_head|.*altup.*|.*per_layer_model_projection|.*relative_position_embedding\.pos_proj"
 
     def test_targets_are_the_linear_layers_of_their_tower_and_no_others(self, loaded: LoadedModel):
