@@ -250,7 +250,7 @@ def _stats_text(dataset: Dataset, described: DatasetStats) -> str:
         ("subjects", described.num_subjects or "not named"),
         ("splits", ", ".join(f"{name} {count}" for name, count in described.splits.items()) or "not named"),
         ("classes", f"{len(described.labels)}{imbalance}"),
-        ("questions", f"{counted(len(described.questions), 'wording')}"),
+        ("questions", counted(len(described.questions), "wording")),
         (
             "answers",
             f"{described.num_answers} different, {words.min:.0f} to {words.max:.0f} words, mean {words.mean:.1f}",

@@ -40,7 +40,7 @@ def staged_folder(target: Path) -> Iterator[Path]:
     try:
         yield staged
     except (OSError, SafetensorError) as exc:
-        shutil.rmtree(staged, ignore_errors=True)
+        shutil.rmtree(staged, ignore_errors=True)  # before what is free is told: its own parts are not in the way
         raise_if_disk_full(exc, target, None)
         raise
     finally:
